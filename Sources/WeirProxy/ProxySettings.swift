@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import WeirIO
+
+/// Everything that the proxy is told at its start; nothing here still needs checking.
+public struct ProxySettings: Equatable, Sendable {
+    /// Where clients connect.
+    public var listeners: [Endpoint] = [.tcp(host: "0.0.0.0", port: 8000)]
+    /// Where gunicorn listens.
+    public var upstream: Endpoint = .tcp(host: "127.0.0.1", port: 8001)
+    /// Where metrics and health are asked for.
+    public var metricsListener: Endpoint = .tcp(host: "0.0.0.0", port: 9102)
+    /// The path of the exposition on the admin listener; starts with `/`.
+    public var metricsPath = "/metrics"
+    /// The prefix of the three compatible families, `flask` in `flask_requests`.
+    public var metricsPrefix = "flask"
+    /// Event loops, one thread each; at least 1.
+    public var threads = 1
+    /// How long each kind of silence may last.
+    public var timeouts = Timeouts()
+    /// How large each thing may grow.
+    public var limits = Limits()
+    /// How long weir goes on accepting, not ready any more, after TERM.
+    public var shutdownDelay: Duration = .zero
+    /// How long requests in flight may take to finish after that.
+    public var drainTimeout: Duration = .seconds(4)
+    /// The least important diagnostic that is still printed.
+    public var logLevel: LogLevel = .info
+
+    /// The defaults of every option.
+    public init() {}
+}
+
+/// How long weir waits, for whom; all are greater than zero.
+public struct Timeouts: Equatable, Sendable {
+    /// From the first byte of a request to the end of its head; then 408.
+    public var header: Duration = .seconds(10)
+    /// Between two reads of a request body; then 408.
+    public var body: Duration = .seconds(30)
+    /// A client connection without a request; then it is closed.
+    public var idle: Duration = .seconds(75)
+    /// A client that takes none of the response; then it is closed.
+    public var send: Duration = .seconds(60)
+    /// From the first connection attempt to a connected upstream socket; then 504.
+    public var connect: Duration = .seconds(5)
+    /// Silence of upstream while weir waits for it; then 504.
+    public var response: Duration = .seconds(60)
+    /// An upstream connection without a request; then it is closed.
+    public var upstreamIdle: Duration = .seconds(2)
+
+    /// The defaults of every time-out.
+    public init() {}
+}
+
+/// How large each thing that a peer can make grow may become.
+public struct Limits: Equatable, Sendable {
+    /// Bytes of a request head with its empty line, 256 to 65,535; beyond: 431.
+    public var headerBytes = 32 * 1024
+    /// Fields of a request head, 1 to 256; beyond: 431.
+    public var headerCount = 100
+    /// Bytes of a request target, 1 to 65,535; beyond: 414.
+    public var targetBytes = 16 * 1024
+    /// Bytes of a request body; `nil` is no limit; beyond: 413.
+    public var bodyBytes: UInt64?
+    /// Client connections at a time, over all threads; `nil` derives it from `RLIMIT_NOFILE`.
+    public var connections: Int?
+
+    /// The defaults of every limit.
+    public init() {}
+}
+
+/// How important a line of diagnostics is, most important first.
+public enum LogLevel: String, CaseIterable, Sendable {
+    case error, warning, info, debug
+}
