@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension ChunkedDecoder {
+    /// Reads a byte of the trailer section (RFC 9112 §7.1.2), as strictly as that of a head.
+    @inline(never)
+    mutating func readTrailer(_ byte: UInt8, _ phase: Phase) throws(BodyError) -> Phase {
+        if case .trailerStart = phase, byte == ByteClass.carriageReturn { return .finalLineFeed }
+        trailerBytes += 1
+        guard trailerBytes <= Self.trailerBytesMax else { throw .trailersTooLong }
+        switch phase {
+        case .trailerName:
+            if byte == UInt8(ascii: ":") { return .trailerValue }
+            guard ByteClass.isToken(byte) else { throw fault(of: byte) }
+            return .trailerName
+        case .trailerValue:
+            if byte == ByteClass.carriageReturn { return .trailerLineFeed }
+            guard ByteClass.isValue(byte) else { throw fault(of: byte) }
+            return .trailerValue
+        case .trailerLineFeed:
+            guard byte == ByteClass.lineFeed else { throw .malformedLineEnd }
+            return .trailerStart
+        default:
+            guard ByteClass.isToken(byte) else { throw fault(of: byte) }
+            trailerLines += 1
+            guard trailerLines <= Self.trailerLinesMax else { throw .trailersTooLong }
+            return .trailerName
+        }
+    }
+
+    private func fault(of byte: UInt8) -> BodyError {
+        byte == ByteClass.lineFeed ? .malformedLineEnd : .malformedTrailer
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension HTTPVersion {
+    /// Reads the eight bytes of `HTTP-version` (RFC 9112 §2.3) as far as they are there.
+    ///
+    /// Nil when more bytes are needed. A line feed behind the version is left to the caller.
+    @inline(never)
+    static func parse(
+        _ bytes: RawSpan,
+        from start: Int,
+        to window: Int,
+        followedBy end: UInt8
+    ) throws(HeadError) -> HTTPVersion? {
+        let pattern = UInt64(ascii: "HTTP/1.1")
+        for index in 0..<8 {
+            guard start &+ index < window else { return nil }
+            let byte = bytes.byte(at: start &+ index)
+            let wanted = UInt8(truncatingIfNeeded: pattern &>> UInt64(8 &* index))
+            let isDigit = index == 5 || index == 7
+            guard isDigit ? ByteClass.isDigit(byte) : byte == wanted else {
+                throw .malformedVersion
+            }
+        }
+        guard start &+ 8 < window else { return nil }
+        let next = bytes.byte(at: start &+ 8)
+        guard next == end || next == ByteClass.lineFeed else { throw .malformedVersion }
+        switch (bytes.byte(at: start &+ 5), bytes.byte(at: start &+ 7)) {
+        case (UInt8(ascii: "1"), UInt8(ascii: "0")): return .http10
+        case (UInt8(ascii: "1"), UInt8(ascii: "1")): return .http11
+        // HTTP/0.9 has no version to name, so whoever names it is mistaken.
+        case (UInt8(ascii: "0"), _): throw .malformedVersion
+        default: throw .unsupportedVersion
+        }
+    }
+}

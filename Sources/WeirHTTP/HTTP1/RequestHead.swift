@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The head of an HTTP/1 request (RFC 9112 §3, §5), as offsets into the bytes it came in.
+///
+/// One value serves an event loop for good: it is parsed again and again, and nothing is
+/// allocated. All ranges count from the front of the bytes given to ``parse(_:)``, and mean
+/// something only after it has returned ``HeadProgress/complete(length:)``; ``method`` alone is
+/// also right after a refusal, as far as it could be read.
+///
+/// ```
+///                         ┌────────────── field lines ──────────────┐
+/// GET /path?query HTTP/1.1␍␊ name ":" OWS value OWS ␍␊ … ␍␊  body …
+///     └─ target ┘
+/// ```
+///
+/// There is no leniency that two parties could read differently: a request is either forwarded
+/// with the one meaning it has, or refused.
+public struct RequestHead: ~Copyable {
+    let limits: HeadLimits
+    var fields = FieldSection()
+    /// The offset of the method, behind empty lines that were passed over.
+    var start = 0
+    /// The part of the target that an origin server is asked for.
+    var path = 0..<0
+    var form = TargetForm.origin
+
+    /// The method; ``Method/other`` also before any was read.
+    public internal(set) var method = Method.other
+    public internal(set) var version = HTTPVersion.http11
+    /// The whole request-target as received.
+    public internal(set) var target = 0..<0
+    /// How the body that follows is delimited: none, counted or chunked (RFC 9112 §6.3).
+    public internal(set) var framing = MessageFraming.none
+    /// What the client asks for (RFC 9112 §9.3).
+    public internal(set) var persistence = ConnectionFate.close
+    /// Whether the client waits for a 100 before it sends content (RFC 9110 §10.1.1).
+    ///
+    /// False in HTTP/1.0 and where there is no content to wait for.
+    public internal(set) var expectsContinue = false
+    /// Whether the client offers to switch protocols (RFC 9110 §7.8); false in HTTP/1.0.
+    public internal(set) var upgradeRequested = false
+    /// Host and port: the authority of an absolute target, which wins (RFC 9112 §3.2.2), or the
+    /// value of `Host`; nil where HTTP/1.0 has neither.
+    public internal(set) var host: Range<Int>?
+
+    public init(limits: HeadLimits) {
+        self.limits = limits
+    }
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import WeirHTTP
+
+@Suite("Forwarded requests")
+struct RequestForwardTests {
+    static let added = "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n\r\n"
+
+    @Test("keep every other field byte for byte and in order (RFC 9110 §5.3)")
+    func keepFields() {
+        let kept =
+            "GET /a?b HTTP/1.1\r\nHost: h\r\nB:  two  \r\nb:\r\nA: \u{E9}\t!\r\nCookie: c\r\n"
+        #expect(forwarded(TestBytes(kept + "\r\n")) == kept + Self.added)
+    }
+
+    @Test(
+        "drop what concerns this connection only (RFC 9110 §7.6.1)",
+        arguments: [
+            "Connection: close", "Connection:", "Keep-Alive: timeout=5", "Proxy-Connection: close",
+            "TE: trailers", "Trailer: x", "Upgrade: h2c", "Proxy: http://evil", "A_b: c", "_: c",
+            "Expect: 100-continue", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https",
+            "X-Forwarded-Host: evil", "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /a",
+            "Forwarded: for=1.2.3.4", "CONNECTION: x", "x-FORWARDED-ssl: on",
+            "Connection: x, Named\r\nnamed: y", "NAMED: y\r\nConnection: named",
+        ]
+    )
+    func dropFields(lines: String) {
+        let text = "GET / HTTP/1.1\r\nA: b\r\n\(lines)\r\nHost: h\r\nC: d\r\n\(lines)\r\n\r\n"
+        let kept = "GET / HTTP/1.1\r\nA: b\r\nHost: h\r\nC: d\r\n"
+        #expect(forwarded(TestBytes(text)) == kept + Self.added)
+    }
+
+    @Test(
+        "keep what only looks like it",
+        arguments: [
+            "Connections: x", "Connectiom: x", "Keep-Alives: x", "Trailers: x", "TEA: x", "T: x",
+            "Proxies: x", "Proxy-Authorization: x", "Upgrade-Insecure-Requests: 1", "Hosts: x",
+            "X-Forwarded: x", "X-Forwarde-For: x", "X-Forwarder: x", "Content-Lengths: x",
+            "Content-Lenght: x", "Transfer-Encodings: x", "Transfer-Encodin: x",
+            "Transfer.Encoding: x", "Expects: x", "Date: x", "Via: 1.1 a", "Forwardes: x",
+        ]
+    )
+    func keepLookalikes(line: String) {
+        let kept = "GET / HTTP/1.1\r\nHost: h\r\n\(line)\r\n"
+        #expect(forwarded(TestBytes(kept + "\r\n")) == kept + Self.added)
+    }
+
+    @Test(
+        "cannot be robbed of a field by naming it in Connection",
+        arguments: [
+            "Host", "Cookie", "Authorization", "Via", "X-Request-ID", "Traceparent", "Content-Type",
+            "Content-Encoding", "Cache-Control", "Tracestate", "X-Request-Start", "Date",
+        ]
+    )
+    func protectFields(name: String) {
+        let kept = name == "Host" ? "" : "\(name): v\r\n"
+        let text = "GET / HTTP/1.1\r\nHost: h\r\n\(kept)Connection: close, \(name)\r\n\r\n"
+        #expect(
+            forwarded(TestBytes(text)) == "GET / HTTP/1.1\r\nHost: h\r\n\(kept)" + Self.added
+        )
+    }
+
+    @Test("cannot lose their framing or forwarding through Connection")
+    func protectFraming() {
+        let text: TestBytes = """
+            POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-Forwarded-For: 1.1.1.1\r
+            X-Forwarded-Proto: https\r\nForwarded: for=x\r
+            Connection: content-length, x-forwarded-for, x-forwarded-proto, forwarded\r\n\r\n
+            """
+        #expect(
+            forwarded(text, trust: .trusted, address: "10.0.0.1") == """
+                POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r
+                Content-Length: 5\r\nX-Forwarded-For: 1.1.1.1, 10.0.0.1\r
+                X-Forwarded-Host: h\r\n\r\n
+                """
+        )
+    }
+
+    @Test(
+        "carry framing that is written anew (RFC 9112 §6)",
+        arguments: [
+            ("GET", "", MessageFraming.none, ""),
+            ("GET", "Content-Length: 0\r\n", .none, "Content-Length: 0\r\n"),
+            ("POST", "", .none, "Content-Length: 0\r\n"),
+            ("PUT", "", .none, "Content-Length: 0\r\n"),
+            ("PATCH", "", .none, "Content-Length: 0\r\n"),
+            ("DELETE", "", .none, ""),
+            ("POST", "Content-Length: 007\r\n", .counted(7), "Content-Length: 7\r\n"),
+            (
+                "POST", "Content-Length: 7\r\nContent-Length: 7, 7\r\n", .counted(7),
+                "Content-Length: 7\r\n"
+            ),
+            (
+                "GET", "content-LENGTH:12\r\n", .counted(12), "Content-Length: 12\r\n"
+            ),
+            (
+                "POST", "Transfer-Encoding: CHUNKED\r\n", .chunked,
+                "Transfer-Encoding: chunked\r\n"
+            ),
+            (
+                "POST", "Transfer-Encoding: chunked\r\n", .counted(123_456_789_012),
+                "Content-Length: 123456789012\r\n"
+            ),
+        ]
+    )
+    func rebuildFraming(method: String, field: String, framing: MessageFraming, written: String) {
+        let text = TestBytes("\(method) / HTTP/1.1\r\nHost: h\r\n\(field)A: b\r\n\r\n")
+        #expect(
+            forwarded(text, framing: framing)
+                == "\(method) / HTTP/1.1\r\nHost: h\r\nA: b\r\n\(written)" + Self.added
+        )
+    }
+
+    @Test("announce no trailers, for none follow (RFC 9110 §6.6.2)")
+    func dropTrailer() {
+        let kept = "POST / HTTP/1.1\r\nHost: h\r\n"
+        let text = TestBytes(kept + "Trailer: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let chunked = forwarded(text, framing: .chunked)
+        #expect(chunked == kept + "Transfer-Encoding: chunked\r\n" + Self.added)
+    }
+
+    @Test("pass the expectation on when told to (RFC 9110 §10.1.1)")
+    func passExpectation() {
+        let text: TestBytes =
+            "PUT / HTTP/1.1\r\nExpect: 100-Continue\r\nHost: h\r\nContent-Length: 1\r\n\r\n"
+        let start = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
+        #expect(forwarded(text) == start + Self.added)
+        #expect(
+            forwarded(text, expectation: .forward)
+                == start + "Expect: 100-continue\r\n" + Self.added
+        )
+    }
+
+    @Test(
+        "ask in origin-form, HTTP/1.1, with a Host (RFC 9112 §3.2)",
+        arguments: [
+            ("GET /a HTTP/1.0\r\n", "GET /a HTTP/1.1\r\nHost:\r\n", ""),
+            ("\r\nGET /a HTTP/1.0\r\nHost: b\r\n", "GET /a HTTP/1.1\r\nHost: b\r\n", "b"),
+            (
+                "GET http://a:1/b?c HTTP/1.1\r\nHost: x\r\n", "GET /b?c HTTP/1.1\r\nHost: a:1\r\n",
+                "a:1"
+            ),
+            ("GET http://a?c HTTP/1.1\r\nHost: x\r\n", "GET /?c HTTP/1.1\r\nHost: a\r\n", "a"),
+            ("GET HTTPS://a HTTP/1.0\r\n", "GET / HTTP/1.1\r\nHost: a\r\n", "a"),
+            ("OPTIONS http://a HTTP/1.1\r\nHost: x\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n", "a"),
+            ("OPTIONS http://a/ HTTP/1.1\r\nHost: x\r\n", "OPTIONS / HTTP/1.1\r\nHost: a\r\n", "a"),
+            ("OPTIONS * HTTP/1.1\r\nHost: x\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n", "x"),
+        ]
+    )
+    func rewriteTarget(text: String, start: String, host: String) {
+        let forwardedHost = host.isEmpty ? "" : "X-Forwarded-Host: \(host)\r\n"
+        #expect(
+            forwarded(TestBytes(text + "\r\n"))
+                == start + "X-Forwarded-Proto: http\r\n" + forwardedHost + "\r\n"
+        )
+        #expect(
+            forwarded(TestBytes(text + "A: b\r\n\r\n"))
+                == start + "A: b\r\nX-Forwarded-Proto: http\r\n" + forwardedHost + "\r\n"
+        )
+    }
+
+    static let claims = """
+        X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For:\r
+        x-forwarded-for: 2.2.2.2, 3.3.3.3\r\nX-Forwarded-Host: a\r\nX-Forwarded-Port: 1\r
+        X-Forwarded-Proto: http\r\nX-Forwarded-Prefix: /p\r\n
+        """
+
+    @Test("tell nothing an untrusted client says of itself")
+    func replaceClaims() {
+        let text = TestBytes("GET / HTTP/1.1\r\nHost: h\r\n\(Self.claims)\r\n")
+        #expect(
+            forwarded(text, address: "2001:db8::1", port: 8000) == """
+                GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 2001:db8::1\r
+                X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nX-Forwarded-Port: 8000\r\n\r\n
+                """
+        )
+    }
+
+    @Test("tell what a trusted peer says, the first word counting")
+    func keepClaims() {
+        let text = TestBytes("GET / HTTP/1.1\r\nHost: h\r\n\(Self.claims)\r\n")
+        let start = """
+            GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r
+            X-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /p\r
+            X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3
+            """
+        #expect(
+            forwarded(text, trust: .trusted, address: "9.9.9.9", port: 8000)
+                == start + ", 9.9.9.9\r\n\r\n"
+        )
+        #expect(forwarded(text, trust: .trusted) == start + "\r\n\r\n")
+    }
+
+    @Test("add nothing to what a trusted peer has left empty")
+    func keepEmptyClaims() {
+        let text: TestBytes = "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: \r\n\r\n"
+        #expect(forwarded(text, trust: .trusted) == "GET / HTTP/1.1\r\nHost: h\r\n" + Self.added)
+    }
+
+    @Test("never outgrow the room that is promised for them")
+    func fitTheirRoom() {
+        let host = String(repeating: "h", count: 255) + ":65535"
+        let text = TestBytes("PUT http://\(host) HTTP/1.0\r\n\r\n")
+        var head = RequestHead(limits: .test)
+        #expect(text.withSpan { head.parse($0) } == .complete(length: text.count))
+        let context = ForwardingContext(
+            trust: .untrusted,
+            clientAddress: AddressText(String(repeating: "a", count: 47)),
+            localPort: 65_535,
+            framing: .counted(.max),
+            expectation: .forward
+        )
+        let output = written(capacity: text.count + RequestHead.forwardedOverheadBytes) { output in
+            text.withSpan { head.writeForwarded(from: $0, into: &output, context: context) }
+        }
+        #expect(output.utf8.count - text.count < RequestHead.forwardedOverheadBytes)
+        #expect(output.hasSuffix("X-Forwarded-Port: 65535\r\n\r\n"))
+    }
+}
