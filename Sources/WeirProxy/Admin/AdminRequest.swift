@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+
+/// What somebody asks of the admin listener.
+struct AdminRequest: Equatable, Sendable {
+    /// The pages there are.
+    enum Page: Equatable, Sendable {
+        case metrics
+        /// Whether the loops turn.
+        case healthy
+        /// Whether traffic should be sent here.
+        case ready
+        case unknown
+    }
+
+    let page: Page
+    let method: Method
+    let version: HTTPVersion
+    let fate: ConnectionFate
+
+    /// Reads what a parsed head asks for.
+    ///
+    /// - Parameters:
+    ///   - head: the head.
+    ///   - target: its request target; a query is ignored.
+    ///   - metricsPath: where the metrics are.
+    init(head: borrowing RequestHead, target: String, metricsPath: String) {
+        method = head.method
+        version = head.version
+        // A body is not read, so nothing that follows it can be either.
+        fate = head.framing == .none || head.framing == .counted(0) ? head.persistence : .close
+        let path = target.prefix { $0 != "?" }
+        page =
+            switch path {
+            case metricsPath[...]: .metrics
+            case "/-/healthy": .healthy
+            case "/-/ready": .ready
+            default: .unknown
+            }
+    }
+
+    /// What stands for a request that cannot be read.
+    static let refused = AdminRequest(
+        page: .unknown,
+        method: .other,
+        version: .http11,
+        fate: .close
+    )
+
+    private init(page: Page, method: Method, version: HTTPVersion, fate: ConnectionFate) {
+        self.page = page
+        self.method = method
+        self.version = version
+        self.fate = fate
+    }
+
+    /// Whether the answer tells how upstream is.
+    var asksForUpstream: Bool {
+        (page == .metrics || page == .ready) && (method == .get || method == .head)
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+/// A connection that a client opened.
+///
+/// It holds no buffer while it is idle: what a client sends goes through the loop's own, and is
+/// kept here only as long as the other side does not take it.
+struct ClientConnection: ~Copyable {
+    /// What the connection is doing.
+    enum Phase: BitwiseCopyable {
+        /// Nothing of the next request has come.
+        case awaitingRequest
+        /// The head of a request has begun to come.
+        case readingHead
+        /// A request is being served.
+        case exchanging
+        /// Only what is left of an answer is still to be sent.
+        case closing
+        /// Everything is sent; what the client still sends is thrown away until it has seen the
+        /// answer (RFC 9112 §9.6): closing at once would reset the connection, and the answer with
+        /// it.
+        case lingering
+        /// Closed; the record is about to be reclaimed.
+        case closed
+    }
+
+    /// How the connection ends once its output is sent.
+    enum Ending: BitwiseCopyable {
+        /// With FIN: what was sent is whole.
+        case finish
+        /// With FIN, once the client has seen the answer to what it is still sending.
+        case linger
+        /// With RST: what was sent is not whole, and nothing else would tell the client.
+        case reset
+    }
+
+    var socket: StreamSocket
+    /// The peer's IP address; empty on a unix socket.
+    let address: AddressText
+    let trust: ForwardingContext.Trust
+    /// The port that the client connected to; 0 on a unix socket.
+    let localPort: UInt16
+    var phase = Phase.awaitingRequest
+    var ending = Ending.finish
+    /// Whether the kernel may have bytes that were not read yet: edges are reported once.
+    var isReadable = false
+    /// Whether the client has finished sending.
+    var hasFinished = false
+    /// Whether it stands in the loop's queue of connections to be resumed.
+    var isQueued = false
+    var nextQueued = SlabIndex<ClientConnection>.none
+    var previousQueued = SlabIndex<ClientConnection>.none
+    /// The request in service, if any.
+    var exchange = SlabIndex<Exchange>.none
+    /// Received and not consumed: part of a head, or requests that came early (pipelining).
+    var input = BufferRange.none
+    /// Not yet taken by the client's socket.
+    var output = BufferRange.none
+    /// When the first byte of the request came: t0.
+    var requestStartedAt: UInt64 = 0
+}

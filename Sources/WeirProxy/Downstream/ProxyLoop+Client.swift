@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+extension ProxyLoop {
+    /// Acts on what the kernel reports of a client connection.
+    func clientReady(_ client: SlabIndex<ClientConnection>, _ readiness: Readiness) {
+        if !readiness.isDisjoint(with: [.error, .hangup]) {
+            clientIsGone(client)
+            return
+        }
+        if readiness.contains(.peerClosed) { clients[client].hasFinished = true }
+        if !readiness.isDisjoint(with: [.readable, .peerClosed]) {
+            clients[client].isReadable = true
+        }
+        if readiness.contains(.writable), !clients[client].output.isEmpty { flush(client) }
+        readClient(client)
+    }
+
+    /// Reads as long as there is something to read and somebody to take it.
+    func readClient(_ client: SlabIndex<ClientConnection>) {
+        while clients[client].isReadable, wantsInput(client) {
+            var received = clients[client].input
+            var room = BufferPool.readSize
+            let isFresh = received.isEmpty
+            if isFresh {
+                received = BufferRange(inbox, 0..<0)
+            } else {
+                // What is kept doubles at most: a head that drips in holds little memory.
+                room = buffers.makeRoom(behind: &received, for: max(1_024, received.count))
+                clients[client].input = received
+            }
+            // Only bytes that are not a request can fill the largest buffer, and the parser has
+            // refused those.
+            guard room > 0 else {
+                abandon(client, because: .outOfBuffers)
+                return
+            }
+            switch buffers.receive(from: clients[client].socket, behind: &received, upTo: room) {
+            case .bytes(let count):
+                metrics.received(bytes: count)
+                // Less than asked for: the socket is drained, and the next bytes are a new edge.
+                // Except at the end, which has no edge of its own.
+                if count < room, !clients[client].hasFinished { clients[client].isReadable = false }
+                if !isFresh { clients[client].input = received }
+                consume(received, newBytes: count, of: client)
+            case .wouldBlock:
+                clients[client].isReadable = false
+            case .end:
+                clients[client].isReadable = false
+                clients[client].hasFinished = true
+                clientHasFinished(client)
+            case .failed:
+                clientIsGone(client)
+            }
+        }
+    }
+
+    /// Whether bytes of the client have somewhere to go.
+    private func wantsInput(_ client: SlabIndex<ClientConnection>) -> Bool {
+        guard clients[client].output.isEmpty || clients[client].phase == .lingering else {
+            return false
+        }
+        switch clients[client].phase {
+        case .awaitingRequest, .readingHead, .lingering: return true
+        case .closing, .closed: return false
+        case .exchanging:
+            let exchange = clients[client].exchange
+            let upstream = exchanges[exchange].upstream
+            return !exchanges[exchange].isRequestWhole && upstream != .none
+                && upstreams[upstream].phase == .active && upstreams[upstream].output.isEmpty
+                && !upstreams[upstream].hasStoppedReading
+        }
+    }
+
+    /// Gives received bytes to whatever the connection is doing, and keeps what is left over.
+    ///
+    /// - Parameters:
+    ///   - received: what was kept from before, and the new bytes behind it.
+    ///   - newBytes: how many are new; 0 when kept bytes are looked at again.
+    ///   - client: whose bytes they are.
+    private func consume(
+        _ received: BufferRange,
+        newBytes: Int,
+        of client: SlabIndex<ClientConnection>
+    ) {
+        var rest = received
+        switch clients[client].phase {
+        case .awaitingRequest:
+            clients[client].phase = .readingHead
+            clients[client].requestStartedAt = now
+            receiveHead(&rest, of: client)
+        case .readingHead:
+            // A head is parsed again only when a line was completed: else one that drips in would
+            // be parsed per byte.
+            let new = rest.dropping(rest.count - newBytes)
+            if newBytes == 0 || buffers.read(new, { $0.containsLineFeed })
+                || rest.count >= plan.requestLimits.headBytes
+            {
+                receiveHead(&rest, of: client)
+            }
+        case .exchanging:
+            forwardBody(&rest, of: clients[client].exchange)
+        case .lingering, .closing, .closed: break
+        }
+        keepInput(rest, of: client)
+        if clients[client].phase == .readingHead { armClient(client) }
+    }
+
+    /// Keeps bytes that were not consumed, in a buffer no larger than they need.
+    private func keepInput(_ rest: BufferRange, of client: SlabIndex<ClientConnection>) {
+        switch clients[client].phase {
+        case .awaitingRequest, .readingHead, .exchanging: break
+        // Nothing of it will be looked at; what was kept is given back already.
+        case .closing, .lingering, .closed: return
+        }
+        let kept = clients[client].input
+        if rest.isEmpty {
+            buffers.give(back: kept.buffer)
+            clients[client].input = .none
+        } else if rest.buffer == kept.buffer {
+            clients[client].input = rest
+        } else if let copy = buffers.keep(rest) {
+            clients[client].input = copy
+        } else {
+            abandon(client, because: .outOfBuffers)
+            return
+        }
+        // The request was answered at once, and the next one may be here.
+        if clients[client].phase == .awaitingRequest, !rest.isEmpty { queue(client) }
+    }
+
+    private func receiveHead(_ received: inout BufferRange, of client: SlabIndex<ClientConnection>)
+    {
+        switch buffers.read(received, { requestHead.value.parse($0) }) {
+        case .incomplete: break
+        case .refused(let error):
+            received = received.dropping(received.count)
+            refuse(client, .head(error))
+        case .complete(let length):
+            let head = received
+            received = received.dropping(length)
+            startExchange(head, &received, of: client)
+        }
+    }
+
+    // MARK: Between requests
+
+    /// Sees to it that a connection is looked at when the turn ends: it may have more to do without
+    /// a new event.
+    func queue(_ client: SlabIndex<ClientConnection>) {
+        guard !clients[client].isQueued else { return }
+        clients[client].isQueued = true
+        clients[client].previousQueued = lastQueued
+        clients[client].nextQueued = .none
+        if lastQueued == .none {
+            firstQueued = client
+        } else {
+            clients[lastQueued].nextQueued = client
+        }
+        lastQueued = client
+    }
+
+    /// Takes a connection out of the queue.
+    func unqueue(_ client: SlabIndex<ClientConnection>) {
+        guard clients[client].isQueued else { return }
+        clients[client].isQueued = false
+        let next = clients[client].nextQueued
+        let previous = clients[client].previousQueued
+        if previous == .none { firstQueued = next } else { clients[previous].nextQueued = next }
+        if next == .none { lastQueued = previous } else { clients[next].previousQueued = previous }
+    }
+
+    /// Looks at each queued connection once; those that queue again wait for the next turn, so that
+    /// one that pipelines does not keep the others waiting.
+    func resumeQueuedClients() {
+        let last = lastQueued
+        while firstQueued != .none {
+            let client = firstQueued
+            unqueue(client)
+            resume(client)
+            if client == last { return }
+        }
+    }
+
+    private func resume(_ client: SlabIndex<ClientConnection>) {
+        let exchange = clients[client].exchange
+        if exchange != .none, exchanges[exchange].upstream != .none {
+            resumeUpstream(exchanges[exchange].upstream)
+        }
+        guard clients[client].output.isEmpty, clients[client].phase != .closed else { return }
+        if !clients[client].input.isEmpty, clients[client].phase == .awaitingRequest {
+            consume(clients[client].input, newBytes: 0, of: client)
+        }
+        readClient(client)
+        if clients[client].hasFinished, !clients[client].isReadable { clientHasFinished(client) }
+    }
+
+    /// The client will send no more.
+    ///
+    /// One that has sent its request whole may still wait for the answer (RFC 9112 §9.5 leaves that
+    /// open, and netcat does it); one that owes a part of it cannot get one.
+    private func clientHasFinished(_ client: SlabIndex<ClientConnection>) {
+        switch clients[client].phase {
+        case .awaitingRequest, .lingering: close(client)
+        case .readingHead:
+            metrics.clientAborted(.head)
+            close(client)
+        case .exchanging:
+            if !exchanges[clients[client].exchange].isRequestWhole { clientIsGone(client) }
+        case .closing, .closed: break
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+/// One request and its response.
+struct Exchange: BitwiseCopyable {
+    /// How far the response has come.
+    enum Stage: BitwiseCopyable {
+        /// Upstream has sent nothing, or only interim responses.
+        case awaitingHead
+        /// The head is on its way to the client.
+        case relayingBody
+        /// Upstream has sent everything, or weir has answered itself; the client may still be
+        /// reading.
+        case answered
+    }
+
+    let client: SlabIndex<ClientConnection>
+    var upstream = SlabIndex<UpstreamConnection>.none
+    let method: Method
+    let clientVersion: HTTPVersion
+    /// Whether the client's connection is kept after the response.
+    var fate: ConnectionFate
+    var stage = Stage.awaitingHead
+    /// The status sent to the client; 0 until its head is written.
+    var status: UInt16 = 0
+    /// The request body as the client sends it, and as it goes on.
+    var requestBody: BodyReader
+    /// Whether the client has sent the request to its end.
+    var isRequestWhole: Bool
+    let requestFraming: MessageFraming
+    /// The response body as upstream sends it, and as it goes on.
+    var responseBody = BodyReader(.none)
+    var responseFraming = MessageFraming.none
+    /// Whether upstream keeps its connection after the response.
+    var upstreamPersistence = ConnectionFate.close
+    /// The whole request, while it may have to be sent once more.
+    var replay = BufferRange.none
+    /// Request body bytes that came, against the limit.
+    var requestBodyBytes: UInt64 = 0
+    /// The clock of an exchange, in monotonic nanoseconds: first byte of the request (t0), ready to
+    /// go (t1, and t2 as long as there is no queue), first byte of the response (t4), last byte
+    /// from upstream (t5; 0 when the request never reached it).
+    let startedAt: UInt64
+    let readyAt: UInt64
+    var firstByteAt: UInt64 = 0
+    var answeredAt: UInt64 = 0
+    /// How many of upstream's addresses were tried.
+    var addressesTried = 0
+
+    init(
+        client: SlabIndex<ClientConnection>,
+        head: borrowing RequestHead,
+        fate: ConnectionFate,
+        startedAt: UInt64,
+        readyAt: UInt64
+    ) {
+        self.client = client
+        method = head.method
+        clientVersion = head.version
+        self.fate = fate
+        requestBody = BodyReader(head.framing)
+        isRequestWhole = requestBody.isFinished
+        requestFraming = head.framing
+        self.startedAt = startedAt
+        self.readyAt = readyAt
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+/// What one loop is told at its start: the settings in the units that it computes with.
+struct LoopPlan: Sendable {
+    /// Bytes that all buffers of all loops may have together.
+    ///
+    /// They hold what slow peers have not taken yet; at the limit transfers that would need one
+    /// more are ended, and counted.
+    static let bufferBytesInAll = 512 << 20
+    /// Where upstream listens, in the order to try.
+    let upstreamAddresses: [SocketAddress]
+    /// Client connections at a time.
+    let connections: Int
+    let bufferBytes: Int
+    let requestLimits: HeadLimits
+    /// Bytes of a request body; `UInt64.max` is no limit.
+    let bodyBytesMax: UInt64
+    /// Time-outs in nanoseconds.
+    let headerTimeout: UInt64
+    let bodyTimeout: UInt64
+    let idleTimeout: UInt64
+    let sendTimeout: UInt64
+    let connectTimeout: UInt64
+    let responseTimeout: UInt64
+    let upstreamIdleTimeout: UInt64
+
+    /// The share of one loop.
+    ///
+    /// - Parameters:
+    ///   - settings: what the operator asked for.
+    ///   - upstream: where upstream is; at least one address.
+    ///   - connections: client connections at a time over all loops.
+    init(_ settings: ProxySettings, upstream: [SocketAddress], connections: Int) {
+        upstreamAddresses = upstream
+        self.connections = max(1, connections / settings.threads)
+        bufferBytes = max(4 * BufferPool.largestSize, Self.bufferBytesInAll / settings.threads)
+        requestLimits = HeadLimits(
+            headBytes: settings.limits.headerBytes,
+            fieldCount: settings.limits.headerCount,
+            targetBytes: settings.limits.targetBytes
+        )
+        bodyBytesMax = settings.limits.bodyBytes ?? .max
+        headerTimeout = settings.timeouts.header.nanoseconds
+        bodyTimeout = settings.timeouts.body.nanoseconds
+        idleTimeout = settings.timeouts.idle.nanoseconds
+        sendTimeout = settings.timeouts.send.nanoseconds
+        connectTimeout = settings.timeouts.connect.nanoseconds
+        responseTimeout = settings.timeouts.response.nanoseconds
+        upstreamIdleTimeout = settings.timeouts.upstreamIdle.nanoseconds
+    }
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+extension ProxyLoop {
+    /// The status under which an exchange is counted whose client left before it was answered, as
+    /// nginx writes it.
+    private static let clientClosedRequest: UInt16 = 499
+
+    // MARK: Exchanges
+
+    /// The response was sent to its last byte, or as far as it will be.
+    func finish(_ exchange: SlabIndex<Exchange>) {
+        let client = exchanges[exchange].client
+        let isRequestWhole = exchanges[exchange].isRequestWhole
+        let fate = exchanges[exchange].fate
+        record(exchange, status: exchanges[exchange].status)
+        retire(exchange)
+        // At a drain, requests that came early are still served; the last one's response closes.
+        let isLast =
+            stage == .draining && clients[client].input.isEmpty && !clients[client].isReadable
+        if fate == .close || !isRequestWhole || isLast {
+            if !isRequestWhole, clients[client].ending == .finish {
+                clients[client].ending = .linger
+            }
+            end(client)
+            return
+        }
+        clients[client].phase = .awaitingRequest
+        if clients[client].hasFinished || clients[client].isReadable
+            || !clients[client].input.isEmpty
+        {
+            queue(client)
+        }
+        armClient(client)
+    }
+
+    /// Gives up an exchange because of what upstream, the client or weir itself did.
+    func fail(_ exchange: SlabIndex<Exchange>, because error: GatewayError) {
+        fail(exchange, with: .failure(error))
+    }
+
+    /// Gives up an exchange: answers if nothing of a response was sent, else cuts the response
+    /// short.
+    func fail(_ exchange: SlabIndex<Exchange>, with refusal: Refusal) {
+        guard exchanges.isLive(exchange), exchanges[exchange].stage != .answered else { return }
+        count(refusal)
+        let upstream = exchanges[exchange].upstream
+        if upstream != .none {
+            if upstreams[upstream].phase == .active { exchanges[exchange].answeredAt = now }
+            exchanges[exchange].upstream = .none
+            closeUpstream(upstream)
+        }
+        exchanges[exchange].stage = .answered
+        let client = exchanges[exchange].client
+        if exchanges[exchange].status == 0, clients[client].output.isEmpty {
+            // A body that is not read to its end leaves no place where the next request could
+            // begin.
+            if !exchanges[exchange].isRequestWhole { exchanges[exchange].fate = .close }
+            exchanges[exchange].status = refusal.status
+            sendRefusal(
+                refusal,
+                answering: exchanges[exchange].method,
+                exchanges[exchange].clientVersion,
+                exchanges[exchange].fate,
+                to: client
+            )
+        } else {
+            // What was sent of a response, or of an interim one, is cut short. Where its framing does
+            // not tell so, a reset does.
+            let isDelimited = exchanges[exchange].status != 0 && !endsWithConnection(exchange)
+            if !isDelimited { clients[client].ending = .reset }
+            if exchanges[exchange].status == 0 { exchanges[exchange].status = refusal.status }
+            exchanges[exchange].fate = .close
+        }
+        if exchanges.isLive(exchange), clients[client].output.isEmpty { finish(exchange) }
+    }
+
+    private func endsWithConnection(_ exchange: SlabIndex<Exchange>) -> Bool {
+        if case .untilClose = exchanges[exchange].responseFraming { true } else { false }
+    }
+
+    /// Ends an exchange whose client's connection is about to be closed under it.
+    private func drop(_ exchange: SlabIndex<Exchange>) {
+        let upstream = exchanges[exchange].upstream
+        if upstream != .none { closeUpstream(upstream) }
+        let status = exchanges[exchange].status
+        record(exchange, status: status == 0 ? Self.clientClosedRequest : status)
+        retire(exchange)
+    }
+
+    private func record(_ exchange: SlabIndex<Exchange>, status: UInt16) {
+        let moment = Clock.monotonic()
+        let answeredAt = exchanges[exchange].answeredAt
+        metrics.requestFinished(
+            FinishedExchange(
+                method: exchanges[exchange].method,
+                status: status,
+                totalNanoseconds: moment &- exchanges[exchange].startedAt,
+                applicationTime: answeredAt == 0
+                    ? .neverReached
+                    : .measured(nanoseconds: answeredAt &- exchanges[exchange].readyAt),
+                now: moment
+            )
+        )
+    }
+
+    private func retire(_ exchange: SlabIndex<Exchange>) {
+        buffers.give(back: exchanges[exchange].replay.buffer)
+        exchanges[exchange].replay = .none
+        clients[exchanges[exchange].client].exchange = .none
+        exchanges.retire(exchange)
+    }
+
+    // MARK: Answers of weir's own
+
+    /// Answers a request that never became an exchange, and ends the connection.
+    func refuse(_ client: SlabIndex<ClientConnection>, _ refusal: Refusal) {
+        count(refusal)
+        metrics.requestStarted(.other)
+        let moment = Clock.monotonic()
+        metrics.requestFinished(
+            FinishedExchange(
+                method: .other,
+                status: refusal.status,
+                totalNanoseconds: moment &- clients[client].requestStartedAt,
+                applicationTime: .neverReached,
+                now: moment
+            )
+        )
+        clients[client].phase = .closing
+        clients[client].ending = .linger
+        sendRefusal(refusal, answering: .other, .http11, .close, to: client)
+        if clients[client].phase == .closing, clients[client].output.isEmpty { end(client) }
+    }
+
+    private func sendRefusal(
+        _ refusal: Refusal,
+        answering method: Method,
+        _ version: HTTPVersion,
+        _ fate: ConnectionFate,
+        to client: SlabIndex<ClientConnection>
+    ) {
+        var head = BufferRange(outbox, 0..<0)
+        let response = PlainResponse(
+            status: refusal.status,
+            explanation: refusal.explanation,
+            answering: method,
+            fate: fate,
+            clientVersion: version,
+            date: currentDate()
+        )
+        buffers.append(to: &head) { output in
+            response.write(into: &output)
+        }
+        sendResponse(head, .none, .none, to: client)
+    }
+
+    private func count(_ refusal: Refusal) {
+        switch refusal {
+        case .head(let error): metrics.failed(error)
+        case .body(let error): metrics.failed(error)
+        case .failure(let error): metrics.failed(error)
+        }
+    }
+
+    // MARK: Connections
+
+    /// Ends a connection whose output is sent.
+    func end(_ client: SlabIndex<ClientConnection>) {
+        let hasUnread = clients[client].isReadable || !clients[client].input.isEmpty
+        switch clients[client].ending {
+        case .finish where !hasUnread, .reset: close(client)
+        case .finish, .linger: linger(client)
+        }
+    }
+
+    private func linger(_ client: SlabIndex<ClientConnection>) {
+        clients[client].phase = .lingering
+        clients[client].socket.finishSending()
+        buffers.give(back: clients[client].input.buffer)
+        clients[client].input = .none
+        armClient(client)
+        queue(client)
+    }
+
+    /// The client's connection broke, or it closed it while something was owed to it.
+    func clientIsGone(_ client: SlabIndex<ClientConnection>) {
+        let exchange = clients[client].exchange
+        switch clients[client].phase {
+        case .awaitingRequest, .lingering, .closed: break
+        case .readingHead: metrics.clientAborted(.head)
+        case .closing: metrics.clientAborted(.response)
+        case .exchanging where !exchanges[exchange].isRequestWhole:
+            metrics.clientAborted(.requestBody)
+        case .exchanging:
+            metrics.clientAborted(exchanges[exchange].status == 0 ? .waiting : .response)
+        }
+        if exchange != .none { drop(exchange) }
+        close(client)
+    }
+
+    /// Gives up a client because of a limit that left nothing to answer with.
+    func abandon(_ client: SlabIndex<ClientConnection>, because error: GatewayError) {
+        metrics.failed(error)
+        if clients[client].exchange != .none { drop(clients[client].exchange) }
+        clients[client].ending = .reset
+        close(client)
+    }
+
+    /// Closes a client's connection, whatever it is doing.
+    func close(_ client: SlabIndex<ClientConnection>) {
+        guard clients[client].phase != .closed else { return }
+        clients[client].phase = .closed
+        unqueue(client)
+        disarm(client)
+        buffers.give(back: clients[client].input.buffer)
+        buffers.give(back: clients[client].output.buffer)
+        clients[client].input = .none
+        clients[client].output = .none
+        if clients[client].ending == .reset {
+            clients[client].socket.reset()
+        } else {
+            clients[client].socket.close()
+        }
+        metrics.connectionClosed()
+        clients.retire(client)
+    }
+}

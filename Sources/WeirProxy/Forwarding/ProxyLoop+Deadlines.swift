@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+extension ProxyLoop {
+    /// How long a client may take to see an answer that came before its request had ended.
+    private static let lingerTimeout: UInt64 = 2_000_000_000
+    /// How long to wait before knocking again at a full backlog.
+    private static let backlogPause: UInt64 = 10_000_000
+
+    // Timers are numbered: clients, then upstream connections, then the listeners' one.
+    private func timer(of client: SlabIndex<ClientConnection>) -> Int { Int(client.rawValue) }
+    private func timer(of upstream: SlabIndex<UpstreamConnection>) -> Int {
+        plan.connections + Int(upstream.rawValue)
+    }
+    var acceptTimer: Int { 3 * plan.connections }
+
+    /// Sets the deadline that fits what a client connection is waiting for.
+    func armClient(_ client: SlabIndex<ClientConnection>) {
+        let deadline: UInt64
+        if !clients[client].output.isEmpty {
+            deadline = now &+ plan.sendTimeout
+        } else {
+            switch clients[client].phase {
+            case .awaitingRequest: deadline = now &+ plan.idleTimeout
+            case .readingHead: deadline = clients[client].requestStartedAt &+ plan.headerTimeout
+            case .exchanging where isAwaitingBody(client): deadline = now &+ plan.bodyTimeout
+            case .exchanging, .closing, .closed:
+                timers.cancel(timer(of: client))
+                return
+            case .lingering: deadline = now &+ Self.lingerTimeout
+            }
+        }
+        timers.arm(timer(of: client), at: deadline)
+    }
+
+    /// Sets the deadline that fits what an upstream connection is waiting for.
+    func armUpstream(_ upstream: SlabIndex<UpstreamConnection>) {
+        let deadline: UInt64
+        switch upstreams[upstream].phase {
+        case .backlogged: deadline = now &+ Self.backlogPause
+        case .connecting:
+            deadline = upstreams[upstream].connectStartedAt &+ plan.connectTimeout
+        case .idle: deadline = now &+ plan.upstreamIdleTimeout
+        case .active where isAwaitingUpstream(upstream): deadline = now &+ plan.responseTimeout
+        case .active, .closed:
+            timers.cancel(timer(of: upstream))
+            return
+        }
+        timers.arm(timer(of: upstream), at: deadline)
+    }
+
+    func disarm(_ client: SlabIndex<ClientConnection>) { timers.cancel(timer(of: client)) }
+    func disarm(_ upstream: SlabIndex<UpstreamConnection>) { timers.cancel(timer(of: upstream)) }
+
+    /// Acts on a deadline that has passed.
+    func expire(_ timer: Int) {
+        if timer < plan.connections {
+            let client = SlabIndex<ClientConnection>(UInt32(timer))
+            if clients.isLive(client) { expire(client) }
+        } else if timer < acceptTimer {
+            let upstream = SlabIndex<UpstreamConnection>(UInt32(timer - plan.connections))
+            if upstreams.isLive(upstream) { expire(upstream) }
+        } else {
+            resumeAccepting()
+        }
+    }
+
+    private func expire(_ client: SlabIndex<ClientConnection>) {
+        guard clients[client].output.isEmpty else {
+            abandon(client, because: .sendTimeout)
+            return
+        }
+        switch clients[client].phase {
+        case .awaitingRequest, .lingering: close(client)
+        case .readingHead: refuse(client, .failure(.headerTimeout))
+        case .exchanging: fail(clients[client].exchange, because: .bodyTimeout)
+        case .closing, .closed: break
+        }
+    }
+
+    private func expire(_ upstream: SlabIndex<UpstreamConnection>) {
+        let exchange = upstreams[upstream].exchange
+        switch upstreams[upstream].phase {
+        case .idle: closeUpstream(upstream)
+        case .active: fail(exchange, because: .responseTimeout)
+        case .connecting: fail(exchange, because: .connectTimeout)
+        case .backlogged:
+            if now >= upstreams[upstream].connectStartedAt &+ plan.connectTimeout {
+                fail(exchange, because: .connectTimeout)
+            } else {
+                connect(upstream)
+            }
+        case .closed: break
+        }
+    }
+
+    /// Whether the next step of an exchange is the client's: it still owes a part of its request
+    /// body.
+    private func isAwaitingBody(_ client: SlabIndex<ClientConnection>) -> Bool {
+        let exchange = clients[client].exchange
+        let upstream = exchanges[exchange].upstream
+        return !exchanges[exchange].isRequestWhole && upstream != .none
+            && upstreams[upstream].output.isEmpty && !upstreams[upstream].hasStoppedReading
+    }
+
+    /// Whether the next step of an exchange is upstream's: to take more of the request, or to
+    /// answer.
+    private func isAwaitingUpstream(_ upstream: SlabIndex<UpstreamConnection>) -> Bool {
+        let client = exchanges[upstreams[upstream].exchange].client
+        return clients[client].output.isEmpty && !isAwaitingBody(client)
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirIO
+
+extension ProxyLoop {
+    /// Does what the control thread has asked for since the last turn.
+    func obeyStatus() {
+        switch status.order {
+        case .serve: break
+        case .drain: drain()
+        case .cut: cut()
+        }
+    }
+
+    /// Takes what waits at the door, closes it, and ends every connection once it has nothing in
+    /// flight.
+    private func drain() {
+        guard stage == .serving else { return }
+        // Connections that the kernel has accepted would be reset with the listener.
+        for position in listeners.indices { acceptConnections(on: position) }
+        for port in listeners { port.listener.listener.stop() }
+        listeners = []
+        hasPausedListeners = false
+        stage = .draining
+        while firstIdle != .none { closeUpstream(firstIdle) }
+        forEachClient { client in
+            // A request may have come that no event has told of yet.
+            clients[client].isReadable = true
+            readClient(client)
+            if clients[client].phase == .awaitingRequest { close(client) }
+        }
+    }
+
+    /// Ends everything now.
+    private func cut() {
+        drain()
+        forEachClient { client in
+            if clients[client].exchange != .none {
+                status.wasCut()
+                abandon(client, because: .draining)
+            } else {
+                close(client)
+            }
+        }
+        stage = .ended
+    }
+
+    private func forEachClient(_ body: (SlabIndex<ClientConnection>) -> Void) {
+        var next = clients.live(from: 0)
+        while let client = next {
+            body(client)
+            next = clients.live(from: Int(client.rawValue) + 1)
+        }
+    }
+}

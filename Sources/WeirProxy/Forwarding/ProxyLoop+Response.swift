@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+extension ProxyLoop {
+    /// Relays what upstream has sent, and keeps what cannot be relayed yet.
+    ///
+    /// - Parameters:
+    ///   - received: what was kept from before, and the new bytes behind it.
+    ///   - upstream: who sent it.
+    func receiveResponse(_ received: BufferRange, on upstream: SlabIndex<UpstreamConnection>) {
+        let exchange = upstreams[upstream].exchange
+        if exchanges[exchange].firstByteAt == 0 {
+            exchanges[exchange].firstByteAt = now
+            // Upstream has acted on the request: from here on it is never sent again.
+            buffers.give(back: exchanges[exchange].replay.buffer)
+            exchanges[exchange].replay = .none
+        }
+        var rest = received
+        switch exchanges[exchange].stage {
+        case .awaitingHead: receiveResponseHead(&rest, of: exchange)
+        case .relayingBody:
+            let portion = takeBody(&exchanges[exchange].responseBody, from: rest)
+            rest = portion.rest
+            relay(BufferRange(outbox, 0..<0), portion, of: exchange)
+        case .answered: break
+        }
+        keepResponse(rest, on: upstream)
+    }
+
+    private func keepResponse(_ rest: BufferRange, on upstream: SlabIndex<UpstreamConnection>) {
+        guard upstreams[upstream].phase == .active else { return }
+        let kept = upstreams[upstream].input
+        if rest.isEmpty {
+            buffers.give(back: kept.buffer)
+            upstreams[upstream].input = .none
+        } else if rest.buffer == kept.buffer {
+            upstreams[upstream].input = rest
+        } else if let copy = buffers.keep(rest) {
+            upstreams[upstream].input = copy
+        } else {
+            fail(upstreams[upstream].exchange, because: .outOfBuffers)
+        }
+    }
+
+    /// Relays interim heads and the final one, with as much of the body as came with it.
+    private func receiveResponseHead(
+        _ received: inout BufferRange,
+        of exchange: SlabIndex<Exchange>
+    ) {
+        let method = exchanges[exchange].method
+        while exchanges[exchange].stage == .awaitingHead, !received.isEmpty {
+            switch buffers.read(received, { responseHead.value.parse($0, answering: method) }) {
+            case .incomplete: return
+            case .refused(let error):
+                received = received.dropping(received.count)
+                fail(exchange, because: GatewayError(response: error))
+            case .complete(let length):
+                let head = received
+                received = received.dropping(length)
+                if responseHead.value.isInterim {
+                    relayInterim(head, of: exchange)
+                    // The next head waits until the client has taken this one.
+                    if !clients[exchanges[exchange].client].output.isEmpty { return }
+                } else {
+                    relayHead(head, &received, of: exchange)
+                }
+            }
+        }
+    }
+
+    /// Relays a 1xx response (RFC 9110 §15.2); HTTP/1.0 does not know them.
+    private func relayInterim(_ received: BufferRange, of exchange: SlabIndex<Exchange>) {
+        guard exchanges[exchange].clientVersion == .http11 else { return }
+        var head = BufferRange(outbox, 0..<0)
+        writeResponseHead(of: received, into: &head, of: exchange)
+        sendResponse(head, .none, .none, to: exchanges[exchange].client)
+    }
+
+    private func relayHead(
+        _ received: BufferRange,
+        _ rest: inout BufferRange,
+        of exchange: SlabIndex<Exchange>
+    ) {
+        let framing = responseHead.value.framing
+        exchanges[exchange].upstreamPersistence = responseHead.value.persistence
+        exchanges[exchange].responseBody = BodyReader(framing)
+        exchanges[exchange].responseFraming = outgoingFraming(framing, of: exchange)
+        if exchanges[exchange].responseFraming == .untilClose || stage == .draining {
+            exchanges[exchange].fate = .close
+        }
+        var head = BufferRange(outbox, 0..<0)
+        writeResponseHead(of: received, into: &head, of: exchange)
+        let portion = takeBody(&exchanges[exchange].responseBody, from: rest)
+        rest = portion.rest
+        if case .refused = portion.outcome {
+            fail(exchange, because: .badResponse)
+            return
+        }
+        exchanges[exchange].stage = .relayingBody
+        exchanges[exchange].status = responseHead.value.status
+        relay(head, portion, of: exchange)
+    }
+
+    /// How a response body goes on to the client: with its length if that is known, else in chunks,
+    /// which HTTP/1.0 does not know (RFC 9112 §6.3).
+    private func outgoingFraming(
+        _ framing: MessageFraming,
+        of exchange: SlabIndex<Exchange>
+    ) -> MessageFraming {
+        switch framing {
+        case .none, .counted: framing
+        case .chunked, .untilClose:
+            exchanges[exchange].clientVersion == .http11 ? .chunked : .untilClose
+        }
+    }
+
+    private func writeResponseHead(
+        of received: BufferRange,
+        into head: inout BufferRange,
+        of exchange: SlabIndex<Exchange>
+    ) {
+        let context = ResponseContext(
+            framing: exchanges[exchange].responseFraming,
+            fate: exchanges[exchange].fate,
+            clientVersion: exchanges[exchange].clientVersion,
+            date: currentDate()
+        )
+        buffers.append(to: &head, reading: received) { bytes, output in
+            responseHead.value.writeForwarded(from: bytes, into: &output, context: context)
+        }
+    }
+
+    /// Sends on a part of the response, and ends the exchange with the last one.
+    private func relay(
+        _ head: BufferRange,
+        _ portion: BodyPortion,
+        of exchange: SlabIndex<Exchange>
+    ) {
+        if case .refused = portion.outcome {
+            fail(exchange, because: .badResponse)
+            return
+        }
+        var head = head
+        let client = exchanges[exchange].client
+        let (body, ending) = frame(&head, portion, as: exchanges[exchange].responseFraming)
+        if head.count + body.count + ending.count > 0 {
+            sendResponse(head, body, ending, to: client)
+        }
+        // The client may have left while it was written to.
+        guard exchanges.isLive(exchange), case .finished = portion.outcome else { return }
+        responseIsWhole(exchange, portion.rest.isEmpty ? .keepAlive : .close)
+    }
+
+    /// Upstream has answered: it is free for the next request, however slowly the client reads.
+    ///
+    /// - Parameters:
+    ///   - exchange: which one.
+    ///   - fate: whether its connection can be used again as far as the bytes on it tell: surplus
+    ///     ones would be taken for the next response.
+    private func responseIsWhole(_ exchange: SlabIndex<Exchange>, _ fate: ConnectionFate) {
+        let upstream = exchanges[exchange].upstream
+        exchanges[exchange].answeredAt = now
+        exchanges[exchange].stage = .answered
+        exchanges[exchange].upstream = .none
+        status.upstreamAnswered(at: now)
+        metrics.upstreamAnswered(
+            responseStartNanoseconds: exchanges[exchange].firstByteAt
+                &- exchanges[exchange].readyAt,
+            serviceNanoseconds: now &- exchanges[exchange].readyAt
+        )
+        let isReusable =
+            fate == .keepAlive && exchanges[exchange].upstreamPersistence == .keepAlive
+            && exchanges[exchange].isRequestWhole && upstreams[upstream].output.isEmpty
+            && !upstreams[upstream].hasStoppedReading
+        release(upstream, isReusable ? .keepAlive : .close)
+        if clients[exchanges[exchange].client].output.isEmpty { finish(exchange) }
+    }
+
+    /// How an upstream connection ended.
+    enum Departure: BitwiseCopyable {
+        /// In order, after everything that was sent.
+        case finished
+        /// In the middle of something.
+        case broken
+    }
+
+    /// Upstream will send no more.
+    func upstreamIsGone(_ upstream: SlabIndex<UpstreamConnection>, _ departure: Departure) {
+        let exchange = upstreams[upstream].exchange
+        switch exchanges[exchange].stage {
+        case .awaitingHead:
+            let request = exchanges[exchange].replay
+            if !request.isEmpty {
+                exchanges[exchange].replay = .none
+                metrics.upstreamRetried(.connectionDied)
+                closeUpstream(upstream)
+                send(again: request, for: exchange)
+            } else {
+                fail(exchange, because: departure == .finished ? .upstreamClosed : .upstreamReset)
+            }
+        case .relayingBody:
+            guard departure == .finished,
+                exchanges[exchange].responseBody.endOfInput() == .complete
+            else {
+                fail(exchange, because: .responseTruncated)
+                return
+            }
+            var portion = BodyPortion(rest: .none)
+            portion.outcome = .finished
+            relay(BufferRange(outbox, 0..<0), portion, of: exchange)
+        case .answered: break
+        }
+    }
+
+    // MARK: Writing to the client
+
+    /// Sends parts of a response, and keeps what the client does not take yet.
+    func sendResponse(
+        _ head: BufferRange,
+        _ body: BufferRange,
+        _ ending: BufferRange,
+        to client: SlabIndex<ClientConnection>
+    ) {
+        precondition(clients[client].output.isEmpty, "what is kept goes first")
+        let total = head.count + body.count + ending.count
+        var sent = 0
+        switch buffers.send(head, body, ending, to: clients[client].socket) {
+        case .bytes(let count):
+            metrics.transmitted(bytes: count)
+            sent = count
+        case .wouldBlock, .end: break
+        case .failed:
+            clientIsGone(client)
+            return
+        }
+        guard sent < total else { return }
+        guard let kept = buffers.keep(head, body, ending, dropping: sent) else {
+            abandon(client, because: .outOfBuffers)
+            return
+        }
+        clients[client].output = kept
+        armClient(client)
+    }
+
+    /// Sends what the client did not take before.
+    func flush(_ client: SlabIndex<ClientConnection>) {
+        let pending = clients[client].output
+        switch buffers.send(pending, to: clients[client].socket) {
+        case .bytes(let count):
+            metrics.transmitted(bytes: count)
+            guard count == pending.count else {
+                clients[client].output = pending.dropping(count)
+                armClient(client)
+                return
+            }
+            buffers.give(back: pending.buffer)
+            clients[client].output = .none
+            outputIsSent(client)
+        case .wouldBlock, .end: break
+        case .failed: clientIsGone(client)
+        }
+    }
+
+    private func outputIsSent(_ client: SlabIndex<ClientConnection>) {
+        let exchange = clients[client].exchange
+        if clients[client].phase == .closing {
+            end(client)
+        } else if exchange != .none {
+            if exchanges[exchange].stage == .answered {
+                finish(exchange)
+            } else {
+                armClient(client)
+                resumeUpstream(exchanges[exchange].upstream)
+            }
+        }
+    }
+}

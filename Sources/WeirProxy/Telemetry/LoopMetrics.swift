@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import WeirHTTP
+import WeirMetrics
+
+/// What one event loop counts.
+///
+/// Every verb is for the loop's own thread and touches nothing but cells that lie in the object
+/// itself: no lock, no allocation, no reference counting. Any thread may read meanwhile.
+final class LoopMetrics: Sendable {
+    let bounds = HistogramBounds.standard()
+
+    let activeRequests = LabelledGauges<Method>()
+    let responses: [501 of Counter] = InlineArray { _ in Counter() }
+    let requestDurations = RequestDurations()
+    let applicationDurations: SlidingQuantiles
+
+    let upstreamConnectDurations = DurationHistogram()
+    let upstreamResponseStarts = DurationHistogram()
+    let upstreamDurations = DurationHistogram()
+    let upstreamConnections = LabelledGauges<UpstreamConnectionState>()
+    let upstreamRetries = LabelledCounters<RetryReason>()
+
+    let gatewayErrors = LabelledCounters<GatewayError>()
+    let headErrors = LabelledCounters<HeadError>()
+    let bodyErrors = LabelledCounters<BodyError>()
+    let clientAborts = LabelledCounters<ClientAbortStage>()
+
+    let connections = Gauge()
+    let connectionsOpened = Counter()
+    let acceptErrors = Counter()
+    let bytesReceived = Counter()
+    let bytesTransmitted = Counter()
+
+    /// Everything at zero, at the time `now`, in nanoseconds of a clock that does not go back.
+    init(now: UInt64) {
+        applicationDurations = SlidingQuantiles(now: now)
+    }
+}
+
+extension LoopMetrics {
+    /// A request has begun to arrive, as far as its method is known.
+    ///
+    /// Each start is followed by one ``requestFinished(_:)``, also that of a request whose head is
+    /// refused, or whose client leaves.
+    func requestStarted(_ method: Method) {
+        activeRequests.increment(method)
+    }
+
+    /// A request has had its response, whoever gave it.
+    func requestFinished(_ exchange: FinishedExchange) {
+        let statusCell = StatusCell.index(of: exchange.status)
+        activeRequests.decrement(exchange.method)
+        responses[statusCell].increment()
+        requestDurations.observe(
+            exchange.totalNanoseconds,
+            in: RequestSeries(method: exchange.method, statusCell: statusCell),
+            within: bounds
+        )
+        if case .measured(let nanoseconds) = exchange.applicationTime {
+            applicationDurations.observe(nanoseconds, now: exchange.now)
+        }
+    }
+
+    /// A failure was answered or has cut an exchange off.
+    func failed(_ error: GatewayError) {
+        gatewayErrors.increment(error)
+    }
+
+    /// A request was refused because of its head.
+    func failed(_ error: HeadError) {
+        headErrors.increment(error)
+    }
+
+    /// A request was refused because of its body.
+    func failed(_ error: BodyError) {
+        bodyErrors.increment(error)
+    }
+
+    /// A client hung up before its request was through.
+    func clientAborted(_ stage: ClientAbortStage) {
+        clientAborts.increment(stage)
+    }
+}
+
+extension LoopMetrics {
+    /// A client's connection was accepted.
+    func connectionOpened() {
+        connections.increment()
+        connectionsOpened.increment()
+    }
+
+    /// A client's connection is gone.
+    func connectionClosed() {
+        connections.decrement()
+    }
+
+    /// The kernel would not hand over a client's connection.
+    func acceptFailed() {
+        acceptErrors.increment()
+    }
+
+    /// Bytes came from a client.
+    func received(bytes: Int) {
+        bytesReceived.add(UInt64(clamping: bytes))
+    }
+
+    /// Bytes were taken by a client's socket.
+    func transmitted(bytes: Int) {
+        bytesTransmitted.add(UInt64(clamping: bytes))
+    }
+}
+
+extension LoopMetrics {
+    /// A connection to upstream was established, after so many nanoseconds (t3−t2).
+    func upstreamConnected(nanoseconds: UInt64) {
+        upstreamConnectDurations.observe(nanoseconds, within: bounds)
+    }
+
+    /// Upstream has sent a whole response: its first byte came after `responseStartNanoseconds`
+    /// (t4−t2), its last after `serviceNanoseconds` (t5−t2).
+    func upstreamAnswered(responseStartNanoseconds: UInt64, serviceNanoseconds: UInt64) {
+        upstreamResponseStarts.observe(responseStartNanoseconds, within: bounds)
+        upstreamDurations.observe(serviceNanoseconds, within: bounds)
+    }
+
+    /// A request goes to upstream once more.
+    func upstreamRetried(_ reason: RetryReason) {
+        upstreamRetries.increment(reason)
+    }
+
+    /// There is one more connection to upstream.
+    func upstreamConnectionOpened(in state: UpstreamConnectionState) {
+        upstreamConnections.increment(state)
+    }
+
+    /// A connection to upstream does something else now.
+    func upstreamConnectionMoved(
+        from state: UpstreamConnectionState,
+        to nextState: UpstreamConnectionState
+    ) {
+        upstreamConnections.decrement(state)
+        upstreamConnections.increment(nextState)
+    }
+
+    /// There is one connection to upstream less.
+    func upstreamConnectionClosed(in state: UpstreamConnectionState) {
+        upstreamConnections.decrement(state)
+    }
+}

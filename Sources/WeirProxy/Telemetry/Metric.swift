@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import WeirMetrics
+
+/// Every metric of weir, declared once, in the order of the page.
+///
+/// The raw value is the name, with the default prefix where the prefix can be chosen.
+enum Metric: String, CaseIterable, Sendable {
+    // What dashboards made for gunicorn's StatsD metrics expect.
+    case requests = "flask_requests"
+    case responseCode = "flask_response_code"
+    case requestDuration = "flask_request_duration"
+    // The OpenTelemetry HTTP conventions, in Prometheus' spelling.
+    case serverRequestDuration = "http_server_request_duration_seconds"
+    case serverActiveRequests = "http_server_active_requests"
+    // Towards upstream.
+    case upstreamConnectDuration = "weir_upstream_connect_duration_seconds"
+    case upstreamResponseStart = "weir_upstream_response_start_seconds"
+    case upstreamDuration = "weir_upstream_duration_seconds"
+    case upstreamUp = "weir_upstream_up"
+    case upstreamConnections = "weir_upstream_connections"
+    case upstreamConnects = "weir_upstream_connects_total"
+    case upstreamRetries = "weir_upstream_retries_total"
+    // What went wrong.
+    case gatewayErrors = "weir_gateway_errors_total"
+    case clientAborts = "weir_client_aborts_total"
+    // Towards clients.
+    case connections = "weir_connections"
+    case connectionsOpened = "weir_connections_total"
+    case acceptErrors = "weir_accept_errors_total"
+    case bytes = "weir_bytes_total"
+    // The process.
+    case buildInfo = "weir_build_info"
+    case processCPU = "process_cpu_seconds_total"
+    case processResidentMemory = "process_resident_memory_bytes"
+    case processVirtualMemory = "process_virtual_memory_bytes"
+    case processOpenDescriptors = "process_open_fds"
+    case processDescriptorLimit = "process_max_fds"
+    case processStartTime = "process_start_time_seconds"
+    case processThreads = "process_threads"
+    // The last, because writing the others can add to it.
+    case seriesDropped = "weir_series_dropped_total"
+
+    /// What the operator may put before the compatible families in place of `flask`.
+    static var defaultPrefix: String { "flask" }
+
+    /// The name, with `prefix` in place of the default one where there is one.
+    func name(prefix: String) -> String {
+        switch self {
+        case .requests, .responseCode, .requestDuration:
+            prefix + rawValue.dropFirst(Metric.defaultPrefix.count)
+        default: rawValue
+        }
+    }
+
+    /// How Prometheus should treat the numbers.
+    ///
+    /// The first two only grow, but a counter's name would have to end with `_total`, and
+    /// dashboards know them without.
+    var type: MetricType {
+        switch self {
+        case .requests, .responseCode: .untyped
+        case .requestDuration: .summary
+        case .serverRequestDuration, .upstreamConnectDuration, .upstreamResponseStart,
+            .upstreamDuration:
+            .histogram
+        case .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
+            .connectionsOpened, .acceptErrors, .bytes, .processCPU, .seriesDropped:
+            .counter
+        case .serverActiveRequests, .upstreamUp, .upstreamConnections, .connections, .buildInfo,
+            .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
+            .processDescriptorLimit, .processStartTime, .processThreads:
+            .gauge
+        }
+    }
+
+    /// The labels that tell the series apart, in the order in which they are written.
+    var labelNames: [String] {
+        switch self {
+        case .responseCode: ["status"]
+        case .serverRequestDuration: ["http_request_method", "http_response_status_code"]
+        case .serverActiveRequests: ["http_request_method"]
+        case .upstreamConnections: ["state"]
+        case .upstreamRetries, .gatewayErrors: ["reason"]
+        case .clientAborts: ["stage"]
+        case .connections, .connectionsOpened: ["protocol"]
+        case .bytes: ["direction"]
+        case .buildInfo: ["version"]
+        case .requests, .requestDuration, .upstreamConnectDuration, .upstreamResponseStart,
+            .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .processCPU,
+            .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
+            .processDescriptorLimit, .processStartTime, .processThreads, .seriesDropped:
+            []
+        }
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import WeirHTTP
+import WeirMetrics
+
+/// What all event loops counted, added up.
+struct MetricsSnapshot: Sendable {
+    /// Responses by ``StatusCell``.
+    let responses: [UInt64]
+    /// How long the application had requests.
+    let applicationDurations: SummarySnapshot
+    /// How long requests took in all; the overflow is among them.
+    let requestDurations: [RequestSeries: HistogramSnapshot]
+    /// Requests under way, by method.
+    let activeRequests: [LabelledLevel]
+
+    let upstreamConnectDurations: HistogramSnapshot
+    let upstreamResponseStarts: HistogramSnapshot
+    let upstreamDurations: HistogramSnapshot
+    let upstreamConnections: [LabelledLevel]
+    let upstreamRetries: [LabelledCount]
+
+    let gatewayErrors: [LabelledCount]
+    let clientAborts: [LabelledCount]
+
+    let connections: Int64
+    let connectionsOpened: UInt64
+    let acceptErrors: UInt64
+    let bytesReceived: UInt64
+    let bytesTransmitted: UInt64
+    let seriesDropped: UInt64
+
+    /// How many events a closed label has seen under one of its values.
+    typealias LabelledCount = (labelValue: String, count: UInt64)
+    /// How many things there are under one value of a closed label.
+    typealias LabelledLevel = (labelValue: String, level: Int64)
+
+    /// Reads `loops` at the time `now`, on the clock that they were made with.
+    init(of loops: [LoopMetrics], now: UInt64) {
+        responses = (0..<StatusCell.count).map { cell in
+            loops.sum { $0.responses[cell].value }
+        }
+        applicationDurations = loops.reduce(into: SummarySnapshot()) { snapshot, loop in
+            snapshot.add(loop.applicationDurations, now: now)
+        }
+        requestDurations = loops.requestDurations
+        activeRequests = loops.levels { $0.activeRequests.level(of: $1 as Method) }
+
+        upstreamConnectDurations = loops.histogram { $0.add($1.upstreamConnectDurations) }
+        upstreamResponseStarts = loops.histogram { $0.add($1.upstreamResponseStarts) }
+        upstreamDurations = loops.histogram { $0.add($1.upstreamDurations) }
+        upstreamConnections = loops.levels {
+            $0.upstreamConnections.level(of: $1 as UpstreamConnectionState)
+        }
+        upstreamRetries = loops.counts { $0.upstreamRetries.count(of: $1 as RetryReason) }
+
+        gatewayErrors = MetricsSnapshot.merged([
+            loops.counts { $0.gatewayErrors.count(of: $1 as GatewayError) },
+            loops.counts { $0.headErrors.count(of: $1 as HeadError) },
+            loops.counts { $0.bodyErrors.count(of: $1 as BodyError) },
+        ])
+        clientAborts = loops.counts { $0.clientAborts.count(of: $1 as ClientAbortStage) }
+
+        connections = loops.reduce(0) { $0 &+ $1.connections.value }
+        connectionsOpened = loops.sum { $0.connectionsOpened.value }
+        acceptErrors = loops.sum { $0.acceptErrors.value }
+        bytesReceived = loops.sum { $0.bytesReceived.value }
+        bytesTransmitted = loops.sum { $0.bytesTransmitted.value }
+        seriesDropped = loops.sum { $0.requestDurations.droppedSeries }
+    }
+
+    /// One count a word, in order of appearance: several failures may share a reason.
+    private static func merged(_ sets: [[LabelledCount]]) -> [LabelledCount] {
+        var merged: [LabelledCount] = []
+        for (labelValue, count) in sets.joined() {
+            if let place = merged.firstIndex(where: { $0.labelValue == labelValue }) {
+                merged[place].count &+= count
+            } else {
+                merged.append((labelValue, count))
+            }
+        }
+        return merged
+    }
+}
+
+extension [LoopMetrics] {
+    fileprivate func sum(_ count: (LoopMetrics) -> UInt64) -> UInt64 {
+        reduce(0) { $0 &+ count($1) }
+    }
+
+    fileprivate func counts<Value: LabelValue>(
+        _ count: (LoopMetrics, Value) -> UInt64
+    ) -> [MetricsSnapshot.LabelledCount] {
+        Value.allCases.map { value in
+            (value.labelValue, sum { count($0, value) })
+        }
+    }
+
+    fileprivate func levels<Value: LabelValue>(
+        _ level: (LoopMetrics, Value) -> Int64
+    ) -> [MetricsSnapshot.LabelledLevel] {
+        Value.allCases.map { value in
+            (value.labelValue, reduce(0) { $0 &+ level($1, value) })
+        }
+    }
+
+    fileprivate func histogram(
+        _ add: (inout HistogramSnapshot, LoopMetrics) -> Void
+    ) -> HistogramSnapshot {
+        reduce(into: HistogramSnapshot(within: .standard()), add)
+    }
+
+    fileprivate var requestDurations: [RequestSeries: HistogramSnapshot] {
+        // The usual series are there before their first request, so that their rate has a start.
+        var snapshots: [RequestSeries: HistogramSnapshot] = [:]
+        for status in ProxyMetrics.initialStatuses {
+            let series = RequestSeries(method: .get, statusCell: StatusCell.index(of: status))
+            snapshots[series] = HistogramSnapshot(within: .standard())
+        }
+        for loop in self {
+            loop.requestDurations.add(to: &snapshots, within: loop.bounds)
+        }
+        return snapshots
+    }
+}

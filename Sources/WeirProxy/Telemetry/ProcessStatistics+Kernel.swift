@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirIO
+
+extension ProcessStatistics {
+    /// Asks the kernel about this process.
+    ///
+    /// - Returns: its numbers; `nil` when `/proc` cannot be read.
+    static func read() -> ProcessStatistics? {
+        guard let stat = SystemFile.read("/proc/self/stat"),
+            let machine = SystemFile.read("/proc/stat"),
+            let limits = SystemFile.read("/proc/self/limits"),
+            let descriptors = SystemFile.entryCount(in: "/proc/self/fd")
+        else { return nil }
+        return ProcessStatistics(
+            stat: stat,
+            machineStat: machine,
+            limits: limits,
+            // One of them is the directory itself.
+            openDescriptors: UInt64(max(0, descriptors - 1)),
+            pageSize: UInt64(Machine.pageSize),
+            ticksPerSecond: Double(Machine.clockTicksPerSecond)
+        )
+    }
+
+    /// Reads the kernel's texts; fields as in proc(5).
+    init?(
+        stat: String,
+        machineStat: String,
+        limits: String,
+        openDescriptors: UInt64,
+        pageSize: UInt64,
+        ticksPerSecond: Double
+    ) {
+        // The second field is the program's name in parentheses, which may contain anything.
+        guard let nameEnd = stat.lastIndex(of: ")") else { return nil }
+        let fields = stat[stat.index(after: nameEnd)...].split(separator: " ")
+        let bootLine = machineStat.split(separator: "\n").first { $0.hasPrefix("btime ") }
+        let limitLine = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+        guard fields.count > 21, let user = Double(fields[11]), let system = Double(fields[12]),
+            let threads = UInt64(fields[17]), let start = Double(fields[19]),
+            let virtual = UInt64(fields[20]), let pages = UInt64(fields[21]),
+            let boot = bootLine.flatMap({ Double($0.dropFirst(6)) }),
+            let limitText = limitLine?.split(separator: " ").dropFirst(3).first
+        else { return nil }
+        self.init(
+            cpuSeconds: (user + system) / ticksPerSecond,
+            residentBytes: pages * pageSize,
+            virtualBytes: virtual,
+            openDescriptors: openDescriptors,
+            descriptorLimit: UInt64(limitText) ?? .max,
+            startTimeSeconds: boot + start / ticksPerSecond,
+            threads: threads
+        )
+    }
+}
