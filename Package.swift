@@ -53,7 +53,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "weir",
-            dependencies: ["WeirConfiguration"],
+            dependencies: ["WeirConfiguration", "WeirProxy", "WeirIO"],
             swiftSettings: settings
         ),
 
@@ -71,7 +71,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WeirConfigurationTests",
-            dependencies: ["WeirConfiguration", "WeirProxy"],
+            dependencies: ["WeirConfiguration", "WeirProxy", "WeirIO"],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
