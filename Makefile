@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# Two commands on a fresh Debian 12 with Swift 6.3: make run, make test.
+# Each installs what it misses first; a second time neither needs the network.
+
+SCRIPTS := deploy/scripts
+
+# Where make run listens: 8000 and 9102 unless given, as in make run PORT=8080.
+export PORT METRICS_PORT
+
+.PHONY: help run test lint build bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build weir and run it in front of a small Flask application (PORT, METRICS_PORT)
+	@$(SCRIPTS)/install build demo
+	@$(SCRIPTS)/build
+	@$(SCRIPTS)/foreground $(SCRIPTS)/run-demo .build/release/weir
+
+test: ## check the format, build, and run every test
+	@$(SCRIPTS)/install build test
+	@$(SCRIPTS)/test
+
+lint: ## check the format of Swift, shell and Dockerfile
+	@$(SCRIPTS)/install lint
+	@$(SCRIPTS)/lint
+
+build: ## build .build/release/weir
+	@$(SCRIPTS)/install build
+	@$(SCRIPTS)/build
+
+bench: ## measure weir against others (benchmarks/README.md)
+	@$(SCRIPTS)/install build demo
+	@$(SCRIPTS)/build
+	@benchmarks/run --install
+
+clean: ## remove what the above made here
+	rm -rf .build .venv .tools
