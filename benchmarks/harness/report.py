@@ -1,0 +1,152 @@
+"""The results as Markdown: figures first, then what is needed to judge them."""
+
+import statistics
+
+from harness.costs import Costs, of, passes
+from harness.idle import CONNECTIONS as IDLE_CONNECTIONS
+from harness.idle import IdleMemory
+from harness.rounds import CONNECTIONS, WARM_UP_SECONDS, Comparison
+
+CALLS_SHOWN_MIN = 0.005
+DISTURBED_MIN = 0.05        # share of a round's time lost to steal or waiting
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """First column to the left, figures to the right."""
+    rule = ["---"] + ["--:"] * (len(header) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows])
+
+
+def machine_section(rows: list[tuple[str, str]]) -> str:
+    lines = ["| | |", "| --- | --- |"] + [f"| {name} | {text} |" for name, text in rows]
+    return "\n".join(lines)
+
+
+def summary_section(comparisons: list[Comparison]) -> str:
+    """Every ratio of the run in one table; empty without weir."""
+    rivals = [name for name in comparisons[0].rounds if name != "weir"]
+    if "weir" not in comparisons[0].rounds or not rivals:
+        return ""
+    rows = []
+    for comparison in comparisons:
+        limit = comparison.scenario.nginx_ratio_max
+        verdict = "–"
+        if limit is not None and "nginx" in rivals:
+            verdict = f"≤ {limit:.2f} × nginx: " + verdict_of(not comparison.target_missed())
+        ratios = [spread(comparison.ratios("weir", rival)) for rival in rivals]
+        rows.append([comparison.scenario.name, *ratios, verdict])
+    header = ["scenario", *(f"weir / {rival}" for rival in rivals), "target"]
+    return f"""## weir's CPU time, as a share of
+
+Median of the per-round ratios (lowest–highest).
+
+{table(header, rows)}"""
+
+
+def comparison_section(comparison: Comparison) -> str:
+    rows = []
+    for name, rounds in comparison.rounds.items():
+        cpu = [round.cpu_us for round in rounds]
+        rows.append([
+            name,
+            f"**{statistics.median(cpu):.2f}** ({min(cpu):.2f}–{max(cpu):.2f})",
+            f"{comparison.median(name, 'user_us'):.2f}",
+            f"{comparison.median(name, 'system_us'):.2f}",
+            f"{comparison.median(name, 'requests_per_second'):,.0f}",
+            f"{comparison.median(name, 'p50_us') / 1000:.2f}",
+            f"{comparison.median(name, 'p99_us') / 1000:.2f}",
+            f"{comparison.median(name, 'connects_per_request'):.3f}",
+            f"{comparison.median(name, 'cpu_used'):.0%}",
+            percentages([round.cpu_waited for round in rounds]),
+            percentages([round.stolen for round in rounds]),
+        ])  # fmt: skip
+    header = [
+        "proxy", "CPU µs / request", "user", "system", "requests / s", "p50 ms", "p99 ms",
+        "connects / request", "CPU 0 used", "waited", "steal",
+    ]  # fmt: skip
+    return f"## {comparison.scenario.name}\n\n{table(header, rows)}"
+
+
+def disturbance_section(comparisons: list[Comparison]) -> str:
+    """Says so, in bold, when the machine was not quiet enough for small differences."""
+    rounds = [r for c in comparisons for measured in c.rounds.values() for r in measured]
+    disturbed = sum(max(r.cpu_waited, r.stolen) > DISTURBED_MIN for r in rounds)
+    if not disturbed:
+        return "The machine was quiet: no measurement lost more than 5% to steal or waiting."
+    return (
+        f"**Disturbed:** {disturbed} of {len(rounds)} measurements lost more than"
+        f" {DISTURBED_MIN:.0%} of their time to steal or waiting."
+    )
+
+
+def rounds_note(round_count: int, seconds: int) -> str:
+    return f"""Medians of {round_count} interleaved rounds (lowest–highest) of {seconds} s,
+each after {WARM_UP_SECONDS} s of warm-up; {CONNECTIONS} keep-alive connections from wrk.
+*CPU 0 used*: below about 95 % the client or the origin was the limit. *waited*: share of the time
+in which the proxy was ready and something else had its CPU. *steal*: share of one CPU that the
+hypervisor took, summed over all. With more than a few per cent of either, differences below 10 %
+mean nothing."""
+
+
+def costs_section(measured: list[Costs]) -> str:
+    parts = ["## Costs of one request"]
+    rows = []
+    for row in zip(*(costs.verdicts() for costs in measured)):
+        figures = [figure_of(figure) for _, figure, _ in row]
+        rows.append([row[0][0], *figures, f"{row[0][2]:,}"])
+        for index, costs in enumerate(measured):
+            if costs.proxy.binary:
+                _, figure, limit = row[index]
+                rows[-1][index + 1] += f" {verdict_of(passes(figure, limit))}"
+    names = [costs.proxy.name for costs in measured]
+    parts.append(table(["12-byte answer, keep-alive TCP", *names, "weir may"], rows))
+    for connections in measured[0].system_calls:
+        tables = [costs.system_calls[connections] for costs in measured]
+        calls = {name for calls in tables for name, n in calls.items() if n >= CALLS_SHOWN_MIN}
+        rows = [
+            [f"`{call}`", *(f"{calls.get(call, 0):.3f}" for calls in tables)]
+            for call in sorted(calls)
+        ]
+        parts.append(table([f"system calls, {of(connections)}", *names], rows))
+    parts.append(
+        "From `strace -c` and callgrind, by subtraction of a run of N from a run of 4 N requests.\n"
+        "`malloc` stands for every allocating call, `swift_retain` and `swift_release` for their\n"
+        "variants too. *unknown*: the profile has no such names (a stripped binary, or no Swift)."
+    )
+    return "\n\n".join(parts)
+
+
+def idle_section(measured: list[IdleMemory]) -> str:
+    rows = [
+        [
+            memory.proxy.name,
+            f"{memory.per_connection_bytes:,.0f}",
+            f"{memory.before_bytes / 1e6:.1f}",
+            f"{memory.after_bytes / 1e6:.1f}",
+        ]
+        for memory in measured
+    ]
+    header = ["proxy", "bytes / idle connection", "RSS before, MB", "RSS after, MB"]
+    return f"""## Memory of {IDLE_CONNECTIONS:,} idle keep-alive connections
+
+Each has served one request. User space only: the kernel's sockets are not in it.
+
+{table(header, rows)}"""
+
+
+def verdict_of(is_met: bool) -> str:
+    return "met" if is_met else "**missed**"
+
+
+def figure_of(figure: float | None) -> str:
+    if figure is None:
+        return "unknown"
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure + 0.0:.2f}".replace("-0.00", "0.00")
+
+
+def spread(values: list[float]) -> str:
+    return f"**{statistics.median(values):.2f}** ({min(values):.2f}–{max(values):.2f})"
+
+
+def percentages(values: list[float]) -> str:
+    return f"{statistics.median(values):.1%} ({min(values):.1%}–{max(values):.1%})"

@@ -1,0 +1,168 @@
+"""Interleaved rounds: every proxy in turn under wrk, its CPU time divided by what wrk counted."""
+
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.children import Children, Failure
+from harness.machine import TICKS_PER_SECOND, Account, steal_ticks
+from harness.proxies import (
+    CLIENT_CPU,
+    FIELDS,
+    HERE,
+    Origin,
+    Proxy,
+    RunningProxy,
+    check_answer,
+    check_forwarding,
+    start_proxy,
+)
+from harness.scenarios import Scenario
+
+CONNECTIONS = 64
+WARM_UP_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class WrkCount:
+    """What wrk saw; times in microseconds."""
+
+    requests: int
+    received_bytes: int
+    duration_us: int
+    p50_us: float
+    p99_us: float
+    errors: tuple[int, ...]     # connect, read, write, status, timeout
+
+    @classmethod
+    def parse(cls, output: str) -> "WrkCount":
+        words = next(line for line in output.splitlines() if line.startswith("RESULT")).split()[1:]
+        whole = [int(word) for word in words[:3] + words[5:]]
+        return cls(*whole[:3], float(words[3]), float(words[4]), tuple(whole[3:]))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One proxy in one round; µs of CPU are per request."""
+
+    cpu_us: float
+    user_us: float
+    requests_per_second: float
+    p50_us: float
+    p99_us: float
+    connects_per_request: float     # upstream connections opened
+    cpu_used: float                 # share of the wall time that the proxy ran
+    cpu_waited: float               # share that it was ready, and something else ran
+    stolen: float                   # share of one CPU's time taken by the hypervisor, summed
+
+    @property
+    def system_us(self) -> float:
+        return self.cpu_us - self.user_us
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rounds of one scenario, by proxy, in the order in which they ran."""
+
+    scenario: Scenario
+    rounds: dict[str, list[Measurement]]
+
+    def ratios(self, name: str, rival: str) -> list[float]:
+        pairs = zip(self.rounds[name], self.rounds[rival])
+        return [ours.cpu_us / theirs.cpu_us for ours, theirs in pairs]
+
+    def median(self, name: str, figure: str) -> float:
+        return statistics.median(getattr(round, figure) for round in self.rounds[name])
+
+    def target_missed(self) -> bool:
+        limit = self.scenario.nginx_ratio_max
+        if limit is None or not {"weir", "nginx"} <= self.rounds.keys():
+            return False
+        return statistics.median(self.ratios("weir", "nginx")) > limit
+
+
+def compare(
+    children: Children,
+    binaries: dict[str, Path],
+    scenario: Scenario,
+    proxies: list[Proxy],
+    round_count: int,
+    seconds: int,
+) -> Comparison:
+    origin = Origin(children, binaries["origin"], scenario)
+    running = []
+    for proxy in proxies:
+        check_forwarding(children, proxy)
+        running.append(start_proxy(children, proxy, origin.address))
+    rounds: dict[str, list[Measurement]] = {proxy.name: [] for proxy in proxies}
+    for number in range(1, round_count + 1):
+        for contestant in running:
+            measurement = measure(contestant, origin, seconds)
+            rounds[contestant.proxy.name].append(measurement)
+            print(
+                f"{scenario.name:18} round {number} {contestant.proxy.name:12}"
+                f" {measurement.cpu_us:8.2f} µs/request"
+                f" {measurement.requests_per_second:9.0f} requests/s",
+                flush=True,
+            )
+    for child in [contestant.child for contestant in running] + [origin.child]:
+        children.stop(child)
+    return Comparison(scenario, rounds)
+
+
+def measure(running: RunningProxy, origin: Origin, seconds: int) -> Measurement:
+    name, scenario = running.proxy.name, origin.scenario
+    check_answer(running, scenario.body_bytes)
+    run_wrk(running.address, WARM_UP_SECONDS)
+    tree = running.child.tree()
+    connections_before, requests_before = origin.counts()
+    stolen_before, before = steal_ticks(), Account.of(tree)
+    wrk = run_wrk(running.address, seconds)
+    used, stolen = Account.of(tree) - before, steal_ticks() - stolen_before
+    connections, requests = origin.counts()
+    connections, requests = connections - connections_before, requests - requests_before
+    check_answer(running, scenario.body_bytes)
+
+    if any(wrk.errors):
+        kinds = "connect, read, write, status, timeout"
+        raise Failure(f"{scenario.name}: wrk had errors with {name} ({kinds}): {wrk.errors}")
+    if wrk.requests == 0 or wrk.received_bytes < wrk.requests * scenario.body_bytes:
+        raise Failure(f"{scenario.name}: {name} answered too little: {wrk}")
+    if not wrk.requests <= requests <= wrk.requests + 2 * CONNECTIONS:
+        raise Failure(f"{scenario.name}: {wrk.requests} requests to {name}, {requests} upstream")
+    closes = scenario.upstream_fate == "close"
+    if not closes and connections > 0.01 * requests + CONNECTIONS:
+        raise Failure(f"{scenario.name}: {name} opened {connections} upstream connections")
+    if child_tree_changed := set(tree) ^ set(running.child.tree()):
+        raise Failure(f"{scenario.name}: processes of {name} came or went: {child_tree_changed}")
+
+    wall_ns = wrk.duration_us * 1e3
+    return Measurement(
+        cpu_us=used.total_us / wrk.requests,
+        user_us=used.user_us / wrk.requests,
+        requests_per_second=wrk.requests / wrk.duration_us * 1e6,
+        p50_us=wrk.p50_us,
+        p99_us=wrk.p99_us,
+        connects_per_request=connections / requests,
+        cpu_used=used.total_us * 1e3 / wall_ns,
+        cpu_waited=used.wait_ns / wall_ns,
+        stolen=stolen / TICKS_PER_SECOND * 1e9 / wall_ns,
+    )
+
+
+def wrk_command(address: str, seconds: int) -> list[str]:
+    fields = [word for key, value in FIELDS.items() for word in ("-H", f"{key}: {value}")]
+    return [
+        "taskset", "-c", str(CLIENT_CPU), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
+        "--timeout", "10s", *fields, "-s", str(HERE / "wrk.lua"), f"http://{address}/",
+    ]  # fmt: skip
+
+
+def run_wrk(address: str, seconds: int) -> WrkCount:
+    done = subprocess.run(
+        wrk_command(address, seconds), capture_output=True, text=True, timeout=seconds + 30
+    )
+    if done.returncode or "RESULT" not in done.stdout:
+        raise Failure(f"wrk failed: {done.stderr or done.stdout}")
+    return WrkCount.parse(done.stdout)
