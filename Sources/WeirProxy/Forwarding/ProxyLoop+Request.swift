@@ -162,7 +162,7 @@ extension ProxyLoop {
     private func awaitUpstream(_ upstream: SlabIndex<UpstreamConnection>) {
         guard upstreams.isLive(upstream) else { return }
         armUpstream(upstream)
-        watch(upstream)
+        watch(upstream, for: upstreams[upstream].output.isEmpty ? .reading : .everything)
     }
 
     private func keepRequest(
