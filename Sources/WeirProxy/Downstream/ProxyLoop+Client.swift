@@ -21,16 +21,7 @@ extension ProxyLoop {
     /// Reads as long as there is something to read and somebody to take it.
     func readClient(_ client: SlabIndex<ClientConnection>) {
         while clients[client].isReadable, wantsInput(client) {
-            var received = clients[client].input
-            var room = BufferPool.readSize
-            let isFresh = received.isEmpty
-            if isFresh {
-                received = BufferRange(inbox, 0..<0)
-            } else {
-                // What is kept doubles at most: a head that drips in holds little memory.
-                room = buffers.makeRoom(behind: &received, for: max(1_024, received.count))
-                clients[client].input = received
-            }
+            var (received, room) = readTarget(&clients[client].input)
             // Only bytes that are not a request can fill the largest buffer, and the parser has
             // refused those.
             guard room > 0 else {
@@ -43,7 +34,7 @@ extension ProxyLoop {
                 // Less than asked for: the socket is drained, and the next bytes are a new edge.
                 // Except at the end, which has no edge of its own.
                 if count < room, !clients[client].hasFinished { clients[client].isReadable = false }
-                if !isFresh { clients[client].input = received }
+                if received.buffer != inbox { clients[client].input = received }
                 consume(received, newBytes: count, of: client)
             case .wouldBlock:
                 clients[client].isReadable = false
@@ -115,15 +106,7 @@ extension ProxyLoop {
         // Nothing of it will be looked at; what was kept is given back already.
         case .closing, .lingering, .closed: return
         }
-        let kept = clients[client].input
-        if rest.isEmpty {
-            buffers.give(back: kept.buffer)
-            clients[client].input = .none
-        } else if rest.buffer == kept.buffer {
-            clients[client].input = rest
-        } else if let copy = buffers.keep(rest) {
-            clients[client].input = copy
-        } else {
+        guard keep(rest, in: &clients[client].input) == .done else {
             abandon(client, because: .outOfBuffers)
             return
         }

@@ -31,15 +31,7 @@ extension ProxyLoop {
 
     private func keepResponse(_ rest: BufferRange, on upstream: SlabIndex<UpstreamConnection>) {
         guard upstreams[upstream].phase == .active else { return }
-        let kept = upstreams[upstream].input
-        if rest.isEmpty {
-            buffers.give(back: kept.buffer)
-            upstreams[upstream].input = .none
-        } else if rest.buffer == kept.buffer {
-            upstreams[upstream].input = rest
-        } else if let copy = buffers.keep(rest) {
-            upstreams[upstream].input = copy
-        } else {
+        if keep(rest, in: &upstreams[upstream].input) == .outOfBuffers {
             fail(upstreams[upstream].exchange, because: .outOfBuffers)
         }
     }

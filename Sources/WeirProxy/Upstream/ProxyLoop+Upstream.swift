@@ -189,15 +189,7 @@ extension ProxyLoop {
         while upstreams[upstream].isReadable, upstreams[upstream].phase == .active,
             clients[exchanges[upstreams[upstream].exchange].client].output.isEmpty
         {
-            var received = upstreams[upstream].input
-            var room = BufferPool.readSize
-            let isFresh = received.isEmpty
-            if isFresh {
-                received = BufferRange(inbox, 0..<0)
-            } else {
-                room = buffers.makeRoom(behind: &received, for: max(1_024, received.count))
-                upstreams[upstream].input = received
-            }
+            var (received, room) = readTarget(&upstreams[upstream].input)
             guard room > 0 else {
                 fail(upstreams[upstream].exchange, because: .outOfBuffers)
                 return
@@ -212,7 +204,7 @@ extension ProxyLoop {
                 if count < room, !upstreams[upstream].hasFinished {
                     upstreams[upstream].isReadable = false
                 }
-                if !isFresh { upstreams[upstream].input = received }
+                if received.buffer != inbox { upstreams[upstream].input = received }
                 receiveResponse(received, on: upstream)
             case .wouldBlock: upstreams[upstream].isReadable = false
             case .end:
