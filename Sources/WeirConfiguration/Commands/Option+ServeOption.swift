@@ -32,7 +32,7 @@ extension ServeOption {
         let facts = [setting.bounds, "default: \(defaultText)", environmentName]
         return ArgumentHelp(
             "\(meaning) (\(facts.compactMap(\.self).joined(separator: "; ")))",
-            valueName: setting.placeholder
+            valueName: setting.valueName
         )
     }
 }

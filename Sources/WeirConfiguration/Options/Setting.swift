@@ -5,7 +5,7 @@ internal import WeirProxy
 /// The place of one option in the settings, and how its value is written.
 struct Setting: Sendable {
     /// What stands for the value in the help.
-    let placeholder: String
+    let valueName: String
     /// The least and the most, where the value has such.
     let bounds: String?
     /// Puts the value that a text means into the settings.
@@ -18,7 +18,7 @@ struct Setting: Sendable {
         _ path: any WritableKeyPath<ProxySettings, Value> & Sendable,
         _ format: ValueFormat<Value>
     ) {
-        placeholder = format.placeholder
+        valueName = format.valueName
         bounds = format.bounds
         read = { text, settings throws(ValueRefusal) in
             settings[keyPath: path] = try format.read(text)

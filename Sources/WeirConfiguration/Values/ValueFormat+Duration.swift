@@ -6,7 +6,7 @@ extension ValueFormat<Duration> {
     static func duration(_ range: ClosedRange<Duration>) -> Self {
         let bounds = "\(range.lowerBound.optionText) to \(range.upperBound.optionText)"
         return ValueFormat(
-            placeholder: "duration",
+            valueName: "duration",
             bounds: bounds,
             allowed: "a duration from \(bounds), such as 500ms, 30s, 1.5m or 1h",
             write: \.optionText,

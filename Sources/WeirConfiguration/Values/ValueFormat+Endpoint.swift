@@ -6,7 +6,7 @@ extension ValueFormat<Endpoint> {
     /// Where a socket of weir waits; no host is all IPv4 interfaces, port 0 a free port.
     static var listener: Self {
         ValueFormat(
-            placeholder: "address",
+            valueName: "address",
             allowed: "host:port, [v6]:port, :port or unix:PATH, "
                 + "with a port from 0 to 65535 and a path of up to \(unixPathBytesMax) bytes",
             write: \.description,
@@ -22,7 +22,7 @@ extension ValueFormat<Endpoint> {
     /// Where weir connects to.
     static var upstream: Self {
         ValueFormat(
-            placeholder: "address",
+            valueName: "address",
             allowed: "host:port, [v6]:port or unix:PATH, "
                 + "with a port from 1 to 65535 and a path of up to \(unixPathBytesMax) bytes",
             write: \.description,

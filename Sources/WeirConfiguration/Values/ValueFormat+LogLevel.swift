@@ -7,7 +7,7 @@ extension ValueFormat<LogLevel> {
     static var logLevel: Self {
         let names = LogLevel.allCases.map(\.rawValue)
         return ValueFormat(
-            placeholder: "level",
+            valueName: "level",
             allowed: "one of \(names.joined(separator: ", "))",
             write: \.rawValue,
             match: { LogLevel(rawValue: $0) }

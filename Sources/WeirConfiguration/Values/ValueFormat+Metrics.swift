@@ -7,7 +7,7 @@ extension ValueFormat<String> {
     /// The path of the metrics, in none of the places that the admin listener has for other things.
     static var metricsPath: Self {
         ValueFormat(
-            placeholder: "path",
+            valueName: "path",
             allowed: "a path such as /metrics, without query, not / and not under /-/, "
                 + "up to \(pathBytesMax) visible ASCII characters",
             write: { $0 },
@@ -26,7 +26,7 @@ extension ValueFormat<String> {
     /// How the compatible metrics begin; colons are left to recording rules.
     static var metricsPrefix: Self {
         ValueFormat(
-            placeholder: "name",
+            valueName: "name",
             allowed: "a name of letters, digits and _ that does not begin with a digit, "
                 + "up to \(prefixBytesMax) characters",
             write: { $0 },

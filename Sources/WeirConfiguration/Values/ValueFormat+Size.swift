@@ -5,7 +5,7 @@ extension ValueFormat where Value: FixedWidthInteger & Sendable {
     static func size(_ range: ClosedRange<Value>) -> Self {
         let bounds = "\(text(for: range.lowerBound)) to \(text(for: range.upperBound))"
         return ValueFormat(
-            placeholder: "size",
+            valueName: "size",
             bounds: "\(bounds) bytes",
             allowed: "a size from \(bounds) bytes, such as 1000, 16k, 1.5m or 1g",
             write: text(for:),

@@ -5,7 +5,7 @@ extension ValueFormat<Int> {
     static func wholeNumber(_ range: ClosedRange<Int>) -> Self {
         let bounds = "\(range.lowerBound) to \(range.upperBound)"
         return ValueFormat(
-            placeholder: "number",
+            valueName: "number",
             bounds: bounds,
             allowed: "a whole number from \(bounds)",
             write: { String($0) },

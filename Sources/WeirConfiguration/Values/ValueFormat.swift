@@ -6,7 +6,7 @@
 /// allowed. Each kind of value has a file of its own, `ValueFormat+Duration.swift` and so on.
 struct ValueFormat<Value>: Sendable {
     /// What stands for the value in the help, `duration` in `--drain-timeout <duration>`.
-    let placeholder: String
+    let valueName: String
     /// The least and the most, where the value has such.
     let bounds: String?
     /// How the sentence "… is not allowed; give" ends.
@@ -19,19 +19,19 @@ struct ValueFormat<Value>: Sendable {
     /// A format of single values.
     ///
     /// - Parameters:
-    ///   - placeholder: what stands for the value in the help.
+    ///   - valueName: what stands for the value in the help.
     ///   - bounds: the least and the most, where the value has such.
     ///   - allowed: how the sentence "… is not allowed; give" ends.
     ///   - write: the text for a value.
     ///   - match: the value that a text means; `nil` refuses it.
     init(
-        placeholder: String,
+        valueName: String,
         bounds: String? = nil,
         allowed: String,
         write: @escaping @Sendable (Value) -> String,
         match: @escaping @Sendable (String) -> Value?
     ) {
-        self.init(placeholder, bounds, allowed, write: write) { text throws(ValueRefusal) in
+        self.init(valueName, bounds, allowed, write: write) { text throws(ValueRefusal) in
             guard let value = match(text) else {
                 throw ValueRefusal(text: text, allowed: allowed)
             }
@@ -40,13 +40,13 @@ struct ValueFormat<Value>: Sendable {
     }
 
     private init(
-        _ placeholder: String,
+        _ valueName: String,
         _ bounds: String?,
         _ allowed: String,
         write: @escaping @Sendable (Value) -> String,
         read: @escaping @Sendable (String) throws(ValueRefusal) -> Value
     ) {
-        self.placeholder = placeholder
+        self.valueName = valueName
         self.bounds = bounds
         self.allowed = allowed
         self.write = write
@@ -57,7 +57,7 @@ struct ValueFormat<Value>: Sendable {
     func or(_ word: String) -> ValueFormat<Value?> {
         let allowed = "\(allowed), or \(word)"
         return ValueFormat<Value?>(
-            placeholder,
+            valueName,
             bounds.map { "\($0), or \(word)" },
             allowed,
             write: { value in value.map(write) ?? word },
@@ -75,7 +75,7 @@ struct ValueFormat<Value>: Sendable {
     /// One or more values of this format with commas between them.
     var separatedByCommas: ValueFormat<[Value]> {
         ValueFormat<[Value]>(
-            placeholder,
+            valueName,
             bounds,
             allowed,
             write: { values in values.map(write).joined(separator: ",") },

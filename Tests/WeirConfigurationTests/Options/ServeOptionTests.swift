@@ -110,7 +110,7 @@ import WeirProxy
                 option.setting.bounds, "default: \(option.defaultText)", option.environmentName,
             ]
             let entry =
-                "\(names) <\(option.setting.placeholder)> \(option.meaning) "
+                "\(names) <\(option.setting.valueName)> \(option.meaning) "
                 + "(\(facts.compactMap(\.self).joined(separator: "; ")))"
             #expect(help.contains(entry))
         }
