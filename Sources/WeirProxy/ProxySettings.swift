@@ -16,6 +16,10 @@ public struct ProxySettings: Equatable, Sendable {
     public var metricsPrefix = "flask"
     /// Event loops, one thread each; at least 1.
     public var threads = 1
+    /// Whose word about those before it is believed.
+    public var trustedPeers = TrustedPeers([.loopback, .unix])
+    /// On which side connections begin with a PROXY header.
+    public var proxyProtocol = ProxyProtocolUse.none
     /// How long each kind of silence may last.
     public var timeouts = Timeouts()
     /// How large each thing may grow.
@@ -31,8 +35,25 @@ public struct ProxySettings: Equatable, Sendable {
     public init() {}
 }
 
-/// How long weir waits, for whom; all are greater than zero.
+/// On which side of weir connections begin with a PROXY header (haproxy.org, proxy-protocol.txt).
+public enum ProxyProtocolUse: String, CaseIterable, Sendable {
+    case none
+    /// Each connection of a client has one, version 1 or 2.
+    case accept
+    /// Each connection to upstream gets one, version 1.
+    case send
+    case both
+
+    /// Whether connections of clients have one.
+    var isAccepted: Bool { self == .accept || self == .both }
+    /// Whether connections to upstream get one.
+    var isSent: Bool { self == .send || self == .both }
+}
+
+/// How long weir waits, for whom; all but the first are greater than zero.
 public struct Timeouts: Equatable, Sendable {
+    /// Upstream refuses connections; then 502.
+    public var upstreamWait: Duration = .seconds(10)
     /// From the first byte of a request to the end of its head; then 408.
     public var header: Duration = .seconds(10)
     /// Between two reads of a request body; then 408.
@@ -41,6 +62,8 @@ public struct Timeouts: Equatable, Sendable {
     public var idle: Duration = .seconds(75)
     /// A client that takes none of the response; then it is closed.
     public var send: Duration = .seconds(60)
+    /// Silence of both sides of a tunnel; then it is closed.
+    public var tunnel: Duration = .seconds(3600)
     /// From the first connection attempt to a connected upstream socket; then 504.
     public var connect: Duration = .seconds(5)
     /// Silence of upstream while weir waits for it; then 504.

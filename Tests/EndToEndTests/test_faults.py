@@ -38,7 +38,7 @@ def assert_gateway_errors(proxy, status: int, count: int) -> None:
 
 def test_absent_upstream_is_502_at_once(weir):
     """RFC 9110 §15.6.3."""
-    proxy = weir(tcp_address(), ready=False)
+    proxy = weir(tcp_address(), ready=False, upstream_wait="0s")
     begun = time.monotonic()
     response = fetch(proxy.address, request())
     assert time.monotonic() - begun < 2
@@ -54,7 +54,7 @@ def test_absent_upstream_is_502_at_once(weir):
 def test_absent_socket_file_is_502_at_once(weir, short_path):
     """The file is missing while gunicorn restarts; it may also be there with nobody behind it."""
     path = short_path / "app.sock"
-    proxy = weir(f"unix:{path}", ready=False)
+    proxy = weir(f"unix:{path}", ready=False, upstream_wait="0s")
     assert_made_by_weir(fetch(proxy.address, request()), 502)
     with closing(socket.socket(socket.AF_UNIX)) as dead:
         dead.bind(str(path))
@@ -66,7 +66,7 @@ def test_absent_socket_file_is_502_at_once(weir, short_path):
 def test_client_connection_outlives_a_502(weir, upstream):
     """Nothing is wrong with the client: it may ask again, and weir recovers by itself."""
     address = tcp_address()
-    proxy = weir(address, ready=False)
+    proxy = weir(address, ready=False, upstream_wait="0s")
     with RawClient(proxy.address) as client:
         for _ in range(2):
             response = client.exchange(request())
@@ -83,7 +83,7 @@ def test_client_connection_outlives_a_502(weir, upstream):
 
 def test_upload_to_an_absent_upstream_is_502(weir):
     """The client is still sending when the answer is known; the body is never read as a request."""
-    proxy = weir(tcp_address(), ready=False)
+    proxy = weir(tcp_address(), ready=False, upstream_wait="0s")
     with RawClient(proxy.address) as client:
         response = client.exchange(request("/", "POST", b"x" * 100_000 + request("/smuggled")))
         assert_made_by_weir(response, 502)

@@ -50,6 +50,9 @@ import WeirProxy
                 metrics = 0.0.0.0:9102
                 metrics-path = /metrics
                 metrics-prefix = flask
+                trust-proxies = loopback,unix
+                proxy-protocol = none
+                upstream-wait = 10s
                 connect-timeout = 5s
                 response-timeout = 60s
                 upstream-idle-timeout = 2s
@@ -57,6 +60,7 @@ import WeirProxy
                 body-timeout = 30s
                 idle-timeout = 1500ms
                 send-timeout = 60s
+                tunnel-timeout = 1h
                 max-header-bytes = 32k
                 max-headers = 100
                 max-target = 16k

@@ -32,9 +32,12 @@ struct ServeArguments {
         @Option(.metrics) var metrics: String?
         @Option(.metricsPath) var metricsPath: String?
         @Option(.metricsPrefix) var metricsPrefix: String?
+        @Option(.trustProxies) var trustProxies: [String] = []
+        @Option(.proxyProtocol) var proxyProtocol: String?
     }
 
     struct Timeouts: ParsableArguments {
+        @Option(.upstreamWait) var upstreamWait: String?
         @Option(.connectTimeout) var connect: String?
         @Option(.responseTimeout) var response: String?
         @Option(.upstreamIdleTimeout) var upstreamIdle: String?
@@ -42,6 +45,7 @@ struct ServeArguments {
         @Option(.bodyTimeout) var body: String?
         @Option(.idleTimeout) var idle: String?
         @Option(.sendTimeout) var send: String?
+        @Option(.tunnelTimeout) var tunnel: String?
     }
 
     struct Limits: ParsableArguments {
@@ -69,6 +73,10 @@ struct ServeArguments {
         case .metrics: addresses.metrics
         case .metricsPath: addresses.metricsPath
         case .metricsPrefix: addresses.metricsPrefix
+        case .trustProxies:
+            addresses.trustProxies.isEmpty ? nil : addresses.trustProxies.joined(separator: ",")
+        case .proxyProtocol: addresses.proxyProtocol
+        case .upstreamWait: timeouts.upstreamWait
         case .connectTimeout: timeouts.connect
         case .responseTimeout: timeouts.response
         case .upstreamIdleTimeout: timeouts.upstreamIdle
@@ -76,6 +84,7 @@ struct ServeArguments {
         case .bodyTimeout: timeouts.body
         case .idleTimeout: timeouts.idle
         case .sendTimeout: timeouts.send
+        case .tunnelTimeout: timeouts.tunnel
         case .maxHeaderBytes: limits.headerBytes
         case .maxHeaders: limits.headers
         case .maxTarget: limits.target

@@ -14,6 +14,14 @@ extension ServeOption {
             "The path of the metrics there."
         case .metricsPrefix:
             "The prefix of the compatible metrics, as in flask_requests."
+        case .trustProxies:
+            "Peers whose X-Forwarded-*, Forwarded, X-Request-ID and PROXY headers are believed: "
+                + "networks, addresses, loopback, unix, or none; replaces the default."
+        case .proxyProtocol:
+            "Whether each client connection begins with a PROXY header (accept), each connection "
+                + "to upstream (send), both or none."
+        case .upstreamWait:
+            "How long a request is held while upstream refuses connections; then 502."
         case .connectTimeout:
             "From the first attempt to a connection with upstream; then 504."
         case .responseTimeout:
@@ -28,6 +36,8 @@ extension ServeOption {
             "A client connection without a request; then it is closed."
         case .sendTimeout:
             "A client that takes none of the response; then it is closed."
+        case .tunnelTimeout:
+            "Silence of both sides after a switch of protocols (WebSocket); then it is closed."
         case .maxHeaderBytes:
             "Bytes of a request head, start line included; beyond: 431."
         case .maxHeaders:

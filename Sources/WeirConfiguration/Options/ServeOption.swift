@@ -11,6 +11,9 @@ enum ServeOption: String, CaseIterable, Sendable {
     case metrics
     case metricsPath = "metrics-path"
     case metricsPrefix = "metrics-prefix"
+    case trustProxies = "trust-proxies"
+    case proxyProtocol = "proxy-protocol"
+    case upstreamWait = "upstream-wait"
     case connectTimeout = "connect-timeout"
     case responseTimeout = "response-timeout"
     case upstreamIdleTimeout = "upstream-idle-timeout"
@@ -18,6 +21,7 @@ enum ServeOption: String, CaseIterable, Sendable {
     case bodyTimeout = "body-timeout"
     case idleTimeout = "idle-timeout"
     case sendTimeout = "send-timeout"
+    case tunnelTimeout = "tunnel-timeout"
     case maxHeaderBytes = "max-header-bytes"
     case maxHeaders = "max-headers"
     case maxTarget = "max-target"

@@ -39,6 +39,20 @@ struct ValueFormat<Value>: Sendable {
         }
     }
 
+    /// A format that stands on one for lists, with other words of its own.
+    ///
+    /// - Parameters:
+    ///   - list: what its values are made of; says what is allowed.
+    ///   - write: the text for a value.
+    ///   - read: the value that a text means.
+    init<Element>(
+        list: ValueFormat<[Element]>,
+        write: @escaping @Sendable (Value) -> String,
+        read: @escaping @Sendable (String) throws(ValueRefusal) -> Value
+    ) {
+        self.init(list.valueName, list.bounds, list.allowed, write: write, read: read)
+    }
+
     private init(
         _ valueName: String,
         _ bounds: String?,

@@ -20,12 +20,19 @@ struct FieldKinds: OptionSet, BitwiseCopyable, Sendable {
     static let forwardedProto = FieldKinds(rawValue: 1 << 13)
     static let forwardedHost = FieldKinds(rawValue: 1 << 14)
     static let forwardedPort = FieldKinds(rawValue: 1 << 15)
-    /// `Forwarded` (RFC 7239) and every other name that begins with `X-Forwarded-`.
-    static let forwarded = FieldKinds(rawValue: 1 << 16)
+    static let forwarded = FieldKinds(rawValue: 1 << 16)  // RFC 7239
     /// A name with `_`, which WSGI cannot tell from the same name with `-`.
     static let underscored = FieldKinds(rawValue: 1 << 17)
     /// Named by `Connection` and not protected (RFC 9110 §7.6.1).
     static let named = FieldKinds(rawValue: 1 << 18)
+    /// `X-Forwarded-Ssl` and `X-Forwarded-Protocol`, other words for `X-Forwarded-Proto`.
+    static let forwardedScheme = FieldKinds(rawValue: 1 << 24)
+    /// Every other name that begins with `X-Forwarded-`.
+    static let forwardedOther = FieldKinds(rawValue: 1 << 19)
+    static let requestID = FieldKinds(rawValue: 1 << 20)
+    static let requestStart = FieldKinds(rawValue: 1 << 21)
+    static let maxForwards = FieldKinds(rawValue: 1 << 22)
+    static let accept = FieldKinds(rawValue: 1 << 23)
 }
 
 extension FieldKinds {
@@ -51,7 +58,7 @@ extension FieldKinds {
         case 2: return name.begins("te") ? .acceptedCodings : []
         case 4: return name.begins("host") ? .host : name.begins("date") ? .date : []
         case 5: return name.begins("proxy") ? .proxy : []
-        case 6: return name.begins("expect") ? .expect : []
+        case 6: return name.begins("expect") ? .expect : name.begins("accept") ? .accept : []
         case 7: return name.begins("trailer") ? .trailer : name.begins("upgrade") ? .upgrade : []
         case 9:
             return name == UInt64(ascii: "forwarde") && bytes.last(end) == UInt64(ascii: "orwarded")
@@ -62,9 +69,19 @@ extension FieldKinds {
             }
             return name == UInt64(ascii: "keep-ali") && bytes.last(end) == UInt64(ascii: "ep-alive")
                 ? .keepAlive : []
+        case 12:
+            if name == UInt64(ascii: "x-reques") {
+                return bytes.last(end) == UInt64(ascii: "quest-id") ? .requestID : []
+            }
+            return name == UInt64(ascii: "max-forw") && bytes.last(end) == UInt64(ascii: "forwards")
+                ? .maxForwards : []
         case 14:
             if name == UInt64(ascii: "content-") {
                 return bytes.last(end) == UInt64(ascii: "t-length") ? .contentLength : []
+            }
+        case 15:
+            if name == UInt64(ascii: "x-reques") {
+                return bytes.last(end) == UInt64(ascii: "st-start") ? .requestStart : []
             }
         case 16:
             if name == UInt64(ascii: "proxy-co") {
@@ -76,7 +93,7 @@ extension FieldKinds {
                     && bytes.bytes.byte(at: start &+ 8) == UInt8(ascii: "-")
                     ? .transferEncoding : []
             }
-        case 0...12: return []
+        case 0...13: return []
         default: break
         }
         guard _slowPath(name == UInt64(ascii: "x-forwar")) else { return [] }
@@ -93,10 +110,12 @@ extension FieldKinds {
         else { return [] }
         return switch (length, bytes.eightBytes(at: end &- 8) | fold) {
         case (15, UInt64(ascii: "rded-for")): .forwardedFor
+        case (15, UInt64(ascii: "rded-ssl")): .forwardedScheme
+        case (20, UInt64(ascii: "protocol")): .forwardedScheme
         case (16, UInt64(ascii: "ded-host")): .forwardedHost
         case (16, UInt64(ascii: "ded-port")): .forwardedPort
         case (17, UInt64(ascii: "ed-proto")): .forwardedProto
-        default: .forwarded
+        default: .forwardedOther
         }
     }
 }

@@ -60,7 +60,7 @@ extension FieldSection {
     }
 
     /// `1*DIGIT`, at most 2⁶³−1, so that every length is an `Int` (RFC 9110 §8.6); else nil.
-    private static func number(_ bytes: RawSpan, _ value: Range<Int>) -> UInt64? {
+    static func number(_ bytes: RawSpan, _ value: Range<Int>) -> UInt64? {
         guard !value.isEmpty else { return nil }
         var length: Int64 = 0
         // Eighteen digits cannot overflow.

@@ -12,26 +12,45 @@ public struct ForwardingContext: BitwiseCopyable, Sendable {
         case forward, withhold
     }
 
+    /// Whether the client's offer to switch protocols is passed on (RFC 9110 §7.8).
+    public enum Offer: BitwiseCopyable, Sendable {
+        case forward, withhold
+    }
+
+    /// Where the request's id comes from.
+    public enum Identity: BitwiseCopyable, Sendable {
+        /// From the peer: ``RequestHead/requestID(_:)`` has found it valid.
+        case kept
+        /// From weir, in place of whatever the peer has sent.
+        case made(RequestID)
+    }
+
     public var trust: Trust
     /// Empty for peers without an address, such as those of a unix socket.
     public var clientAddress: AddressText
-    /// The port the request came in on; 0 when there is none.
-    public var localPort: UInt16
     /// How the body goes upstream; never ``MessageFraming/untilClose``, which requests lack.
     public var framing: MessageFraming
     public var expectation: Expectation
+    public var offer: Offer
+    public var identity: Identity
+    /// When the first byte of the request came, in microseconds since 1970.
+    public var startMicroseconds: UInt64
 
     public init(
         trust: Trust,
         clientAddress: AddressText,
-        localPort: UInt16,
         framing: MessageFraming,
-        expectation: Expectation = .withhold
+        expectation: Expectation = .withhold,
+        offer: Offer = .withhold,
+        identity: Identity,
+        startMicroseconds: UInt64
     ) {
         self.trust = trust
         self.clientAddress = clientAddress
-        self.localPort = localPort
         self.framing = framing
         self.expectation = expectation
+        self.offer = offer
+        self.identity = identity
+        self.startMicroseconds = startMicroseconds
     }
 }

@@ -26,7 +26,8 @@ extension HTTPVersion {
         guard next == end || next == ByteClass.lineFeed else { throw .malformedVersion }
         switch (bytes.byte(at: start &+ 5), bytes.byte(at: start &+ 7)) {
         case (UInt8(ascii: "1"), UInt8(ascii: "0")): return .http10
-        case (UInt8(ascii: "1"), UInt8(ascii: "1")): return .http11
+        // RFC 9110 §2.5: a higher minor version is read as the highest one that is known.
+        case (UInt8(ascii: "1"), _): return .http11
         // HTTP/0.9 has no version to name, so whoever names it is mistaken.
         case (UInt8(ascii: "0"), _): throw .malformedVersion
         default: throw .unsupportedVersion

@@ -5,6 +5,19 @@ enum HostSyntax {
     /// A registered name is at most 255 bytes (RFC 3986 §3.2.2), a port adds six.
     static var bytesMax: Int { 261 }
 
+    /// The digits of the port of a valid host; nil when it has none.
+    @inline(always)
+    static func port(_ bytes: RawSpan, _ host: Range<Int>) -> Range<Int>? {
+        var start = host.upperBound
+        while start > host.lowerBound, ByteClass.isDigit(bytes.byte(at: start &- 1)) {
+            start &-= 1
+        }
+        guard start > host.lowerBound, start < host.upperBound,
+            bytes.byte(at: start &- 1) == UInt8(ascii: ":")
+        else { return nil }
+        return start..<host.upperBound
+    }
+
     /// Whether the bytes of `range` are a host that is not empty, with a port or without.
     @inline(__always)
     static func isValid(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {

@@ -7,17 +7,22 @@
 struct ListElements {
     private var position: Int
     private let end: Int
+    private let separator: UInt8
 
-    init(_ value: Range<Int>) {
+    /// - Parameters:
+    ///   - value: where the list is.
+    ///   - separator: what stands between two elements; a semicolon between parameters.
+    init(_ value: Range<Int>, separator: UInt8 = UInt8(ascii: ",")) {
         position = value.lowerBound
         end = value.upperBound
+        self.separator = separator
     }
 
     /// The next element; nil behind the last.
     mutating func next(_ bytes: RawSpan) -> Range<Int>? {
         guard position <= end else { return nil }
         var start = position
-        while position < end, bytes.byte(at: position) != UInt8(ascii: ",") { position &+= 1 }
+        while position < end, bytes.byte(at: position) != separator { position &+= 1 }
         var stop = position
         position &+= 1
         while start < stop, ByteClass.isBlank(bytes.byte(at: start)) { start &+= 1 }

@@ -1,38 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A whole response made by weir itself: one line of text that says what went wrong.
+/// A whole response made by weir itself, which says what went wrong.
 public struct PlainResponse: Sendable {
     /// Room for any such response.
-    public static var bytesMax: Int { 1024 }
+    public static var bytesMax: Int { 2048 }
     /// What is left out of an explanation beyond it is not missed.
     private static var explanationBytesMax: Int { 512 }
 
     public var status: UInt16
-    /// A short sentence, ASCII, without an end of line.
+    /// One word for the cause.
+    public var reason: String
+    /// A short sentence, ASCII, without an end of line, quotes or backslashes.
     public var explanation: String
+    public var format: ErrorFormat
     /// The method of the request: a HEAD gets no body (RFC 9110 §9.3.2).
     public var method: Method
     public var fate: ConnectionFate
     public var clientVersion: HTTPVersion
     public var date: HTTPDate
+    /// The request's id, of the bytes that ``RequestID`` allows.
+    public var requestID: String
     /// When to try again (RFC 9110 §10.2.3).
     public var retryAfterSeconds: UInt32?
 
     public init(
         status: UInt16,
+        reason: String,
         explanation: String,
+        format: ErrorFormat = .text,
         answering method: Method,
         fate: ConnectionFate,
         clientVersion: HTTPVersion = .http11,
         date: HTTPDate,
+        requestID: String,
         retryAfterSeconds: UInt32? = nil
     ) {
         self.status = status
+        self.reason = reason
         self.explanation = explanation
+        self.format = format
         self.method = method
         self.fate = fate
         self.clientVersion = clientVersion
         self.date = date
+        self.requestID = requestID
         self.retryAfterSeconds = retryAfterSeconds
     }
 
@@ -41,39 +52,56 @@ public struct PlainResponse: Sendable {
     /// - Parameter output: must have room for ``bytesMax``.
     @_lifetime(output: copy output)
     public func write(into output: inout OutputRawSpan) {
-        let phrase = StatusCode.reasonPhrase(status)
-        output.append("HTTP/1.1 ")
-        output.append(decimal: UInt64(status))
-        output.append(" ")
-        output.append(phrase)
-        output.append("\r\nDate: ")
-        date.write(into: &output)
-        output.append("\r\nContent-Type: text/plain; charset=utf-8\r\n")
-        let explanationBytes = min(explanation.utf8.count, Self.explanationBytesMax)
-        // "503 ", phrase, ": ", explanation, newline.
-        let length = 4 + phrase.utf8CodeUnitCount + 2 + explanationBytes + 1
-        output.appendContentLength(UInt64(length))
-        if status == 405 {
-            // RFC 9110 §15.5.6 asks for it. Only CONNECT is refused whatever the target.
-            output.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n")
+        let content = self.content
+        for byte in head(contentBytes: content.utf8.count).utf8 { output.append(byte) }
+        guard method != .head else { return }
+        for byte in content.utf8 { output.append(byte) }
+    }
+
+    /// Writes the interim response that asks a client for its content (RFC 9110 §15.2.1).
+    @_lifetime(output: copy output)
+    public static func writeContinue(into output: inout OutputRawSpan) {
+        output.append("HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    private func head(contentBytes: Int) -> String {
+        var lines = [
+            "HTTP/1.1 \(status) \(StatusCode.reasonPhrase(status))",
+            "Date: \(date)",
+            "Content-Type: \(contentType)",
+            "Content-Length: \(contentBytes)",
+            "X-Request-ID: \(requestID)",
+        ]
+        // RFC 9110 §15.5.6 asks for it. Only CONNECT is refused whatever the target.
+        if status == 405 { lines.append("Allow: \(Method.allowed)") }
+        if let retryAfterSeconds { lines.append("Retry-After: \(retryAfterSeconds)") }
+        switch (fate, clientVersion) {
+        case (.close, _): lines.append("Connection: close")
+        case (.keepAlive, .http10): lines.append("Connection: keep-alive")
+        case (.keepAlive, .http11): break
         }
-        if let retryAfterSeconds {
-            output.append("Retry-After: ")
-            output.append(decimal: UInt64(retryAfterSeconds))
-            output.append("\r\n")
+        return lines.joined(separator: "\r\n") + "\r\n\r\n"
+    }
+
+    private var contentType: String {
+        switch format {
+        case .text: "text/plain; charset=utf-8"
+        case .problem: "application/problem+json"
         }
-        if fate == .close {
-            output.append("Connection: close\r\n")
-        } else if clientVersion == .http10 {
-            output.append("Connection: keep-alive\r\n")
+    }
+
+    private var content: String {
+        let detail = String(explanation.prefix(Self.explanationBytesMax))
+        let title = StatusCode.reasonPhrase(status)
+        return switch format {
+        case .text: "\(status) \(title): \(detail)\n"
+        case .problem:
+            // Nothing in it needs an escape.
+            """
+            {"type":"about:blank","title":"\(title)","status":\(status),"detail":"\(detail)",\
+            "reason":"\(reason)","request_id":"\(requestID)"}
+
+            """
         }
-        output.append("\r\n")
-        if method == .head { return }
-        output.append(decimal: UInt64(status))
-        output.append(" ")
-        output.append(phrase)
-        output.append(": ")
-        for byte in explanation.utf8.prefix(explanationBytes) { output.append(byte) }
-        output.append("\n")
     }
 }

@@ -3,9 +3,13 @@
 extension RequestHead {
     /// How much longer than the parsed head the written one can be, at most.
     ///
-    /// `Host` and `X-Forwarded-Host` of 261 bytes each where the target had the host once, and
-    /// the other fields below at their longest: 282 + 16 + 66 + 25 + 25 + 38 + 22 = 474.
-    public static var forwardedOverheadBytes: Int { 512 }
+    /// The fields that are added, at their longest but for the host, make 430 bytes; the host
+    /// stands in up to three of them, and one that a trusted peer names in one.
+    public var forwardedOverheadBytes: Int {
+        let ownHost = host?.count ?? 0
+        let namedHost = fields.seen.contains(.forwardedHost) ? HostSyntax.bytesMax : ownHost
+        return 432 + 2 * ownHost + max(ownHost, namedHost)
+    }
 
     /// Writes the head as it goes upstream: HTTP/1.1, fields byte for byte and in order but for
     /// those that concern this connection only (RFC 9110 §7.6.1), framing and forwarding fields
@@ -13,9 +17,9 @@ extension RequestHead {
     ///
     /// `Trailer` is not forwarded because no trailer is (RFC 9110 §6.5.1).
     /// Left out for good are also names with `_`, which WSGI confuses with others, `Proxy`, which
-    /// CGI does (CVE-2016-5385), and what an untrusted peer claims in `Forwarded` and
-    /// `X-Forwarded-*`. What a trusted peer says of protocol, host and port stays as it came;
-    /// said twice, the first word counts.
+    /// CGI does (CVE-2016-5385), and what an untrusted peer claims in `Forwarded`,
+    /// `X-Forwarded-*` and `X-Request-ID`. What a trusted peer says of protocol, host and port
+    /// stays as it came; said twice, the first word counts.
     ///
     /// - Parameters:
     ///   - bytes: the same bytes that were parsed.
@@ -27,25 +31,40 @@ extension RequestHead {
         into output: inout OutputRawSpan,
         context: borrowing ForwardingContext
     ) {
-        var dropped: FieldKinds = [
-            .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
-            .contentLength, .trailer, .upgrade, .expect, .proxy, .forwardedFor, .underscored,
-            .named,
-        ]
-        if context.trust == .untrusted {
-            dropped.formUnion([.forwardedProto, .forwardedHost, .forwardedPort, .forwarded])
-        }
         let context = copy context
         output.fill { output in
             var output = output
-            writeLines(bytes, dropping: dropped, into: &output)
+            writeLines(bytes, dropping: dropped(context), into: &output)
             writeFraming(context.framing, into: &output)
             if context.expectation == .forward { output.append("Expect: 100-continue\r\n") }
+            if context.offer == .forward { writeOffer(bytes, into: &output) }
+            if let maxForwards { writeMaxForwards(maxForwards, into: &output) }
+            let origin = origin(bytes, context.trust)
             writeForwardedFor(bytes, context, into: &output)
-            writeForwardedHost(bytes, context, into: &output)
+            writeForwardedHost(bytes, context.trust, origin, into: &output)
+            writeForwarded(bytes, context, origin, into: &output)
+            writeIdentity(context, into: &output)
             output.append("\r\n")
             return output
         }
+    }
+
+    /// The kinds of fields that do not go upstream as they came.
+    @inline(always)
+    private func dropped(_ context: borrowing ForwardingContext) -> FieldKinds {
+        var dropped: FieldKinds = [
+            .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
+            .contentLength, .trailer, .upgrade, .expect, .proxy, .forwardedFor, .forwarded,
+            .requestStart, .underscored, .named,
+        ]
+        if context.trust == .untrusted {
+            dropped.formUnion([
+                .forwardedProto, .forwardedHost, .forwardedPort, .forwardedScheme, .forwardedOther,
+            ])
+        }
+        if case .made = context.identity { dropped.formUnion(.requestID) }
+        if maxForwards != nil { dropped.formUnion(.maxForwards) }
+        return dropped
     }
 
     /// The request line and the fields that are kept.
@@ -57,7 +76,8 @@ extension RequestHead {
     ) {
         var dropped = dropped
         var copied = start
-        if form != .origin || version != .http11 {
+        let minorVersion = bytes.byte(at: target.upperBound &+ 8)
+        if form != .origin || minorVersion != UInt8(ascii: "1") {
             writeRequestLine(bytes, into: &output)
             if form == .absolute { dropped.formUnion(.host) }
             copied = fields.tally.start
@@ -66,28 +86,75 @@ extension RequestHead {
             bytes,
             from: copied,
             dropping: dropped,
-            keepingFirstOf: [.forwardedProto, .forwardedHost, .forwardedPort],
+            keepingFirstOf: [.forwardedProto, .forwardedHost, .forwardedPort, .requestID],
             into: &output
         )
     }
 
+    /// Where the client believes that it has sent the request.
+    private struct Origin {
+        var host: Range<Int>?
+        var scheme = Scheme.http
+
+        enum Scheme { case http, https }
+    }
+
+    /// The host of the request, or what a trusted peer says of host and protocol.
+    @inline(always)
+    private func origin(_ bytes: RawSpan, _ trust: ForwardingContext.Trust) -> Origin {
+        let words: FieldKinds = [.forwardedHost, .forwardedProto, .forwardedScheme]
+        if trust == .trusted, !fields.seen.isDisjoint(with: words) { return namedOrigin(bytes) }
+        return Origin(host: host)
+    }
+
+    @inline(never)
+    private func namedOrigin(_ bytes: RawSpan) -> Origin {
+        var origin = Origin(host: host)
+        if let value = fields.value(.forwardedHost), HostSyntax.isValid(bytes, value) {
+            origin.host = value
+        }
+        let proto = fields.value(.forwardedProto)
+        let other = fields.value(.forwardedScheme)
+        if let proto, bytes.equals(proto, lowercase: "https") {
+            origin.scheme = .https
+        } else if proto == nil, let other,
+            bytes.equals(other, lowercase: "on") || bytes.equals(other, lowercase: "ssl")
+        {
+            origin.scheme = .https
+        }
+        return origin
+    }
+
     /// Protocol, host and port, but for what a trusted peer has said of them.
+    ///
+    /// The port is the one that the client has used, not that of weir's socket, which a Service or
+    /// an ingress may have moved: applications make URLs of it.
     @inline(always)
     private func writeForwardedHost(
         _ bytes: RawSpan,
-        _ context: borrowing ForwardingContext,
+        _ trust: ForwardingContext.Trust,
+        _ origin: Origin,
         into output: inout OutputCursor
     ) {
-        let kept: FieldKinds = context.trust == .trusted ? fields.seen : []
-        if !kept.contains(.forwardedProto) { output.append("X-Forwarded-Proto: http\r\n") }
+        let kept: FieldKinds = trust == .trusted ? fields.seen : []
+        if !kept.contains(.forwardedProto) {
+            output.append(
+                origin.scheme == .http
+                    ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n"
+            )
+        }
         if !kept.contains(.forwardedHost), let host {
             output.append("X-Forwarded-Host: ")
             output.append(contentsOf: bytes.extracting(host))
             output.append("\r\n")
         }
-        if !kept.contains(.forwardedPort), context.localPort != 0 {
+        if !kept.contains(.forwardedPort) {
             output.append("X-Forwarded-Port: ")
-            output.append(decimal: UInt64(context.localPort))
+            if let host = origin.host, let port = HostSyntax.port(bytes, host) {
+                output.append(contentsOf: bytes.extracting(port))
+            } else {
+                output.append(origin.scheme == .http ? "80" : "443")
+            }
             output.append("\r\n")
         }
     }
@@ -133,25 +200,77 @@ extension RequestHead {
         into output: inout OutputCursor
     ) {
         let isJoined = context.trust == .trusted && fields.seen.contains(.forwardedFor)
-        if isJoined {
-            writeJoinedForwardedFor(bytes, context, into: &output)
-        } else if !context.clientAddress.isEmpty {
-            output.append("X-Forwarded-For: ")
+        let isWritten =
+            isJoined && writeValues(of: .forwardedFor, bytes, after: "X-Forwarded-For: ", &output)
+        if !context.clientAddress.isEmpty {
+            output.append(isWritten ? ", " : "X-Forwarded-For: ")
             context.clientAddress.write(into: &output)
+            output.append("\r\n")
+        } else if isWritten {
             output.append("\r\n")
         }
     }
 
-    /// What the peers before have said, and the address of the last one behind it.
-    @inline(never)
-    private func writeJoinedForwardedFor(
+    /// This hop as `Forwarded` describes it (RFC 7239 §4), behind what a trusted peer has said.
+    @inline(always)
+    private func writeForwarded(
         _ bytes: RawSpan,
+        _ context: borrowing ForwardingContext,
+        _ origin: Origin,
+        into output: inout OutputCursor
+    ) {
+        let isJoined = context.trust == .trusted && fields.seen.contains(.forwarded)
+        let isWritten =
+            isJoined && writeValues(of: .forwarded, bytes, after: "Forwarded: ", &output)
+        output.append(isWritten ? ", for=" : "Forwarded: for=")
+        if context.clientAddress.isEmpty {
+            output.append("unknown")  // RFC 7239 §6.2
+        } else if context.clientAddress.isIPv6 {
+            output.append("\"[")
+            context.clientAddress.write(into: &output)
+            output.append("]\"")
+        } else {
+            context.clientAddress.write(into: &output)
+        }
+        if let host = origin.host, !host.isEmpty {
+            output.append(";host=\"")
+            output.append(contentsOf: bytes.extracting(host))
+            output.append("\"")
+        }
+        output.append(origin.scheme == .http ? ";proto=http\r\n" : ";proto=https\r\n")
+    }
+
+    /// The request's id if it is new, when it came, and by which protocol (RFC 9110 §7.6.3).
+    @inline(always)
+    private func writeIdentity(
         _ context: borrowing ForwardingContext,
         into output: inout OutputCursor
     ) {
-        var separator: StaticString = "X-Forwarded-For: "
+        if case .made(let id) = context.identity {
+            output.append("X-Request-ID: ")
+            id.write(into: &output)
+            output.append("\r\n")
+        }
+        output.append("X-Request-Start: t=")
+        output.append(decimal: context.startMicroseconds)
+        output.append(
+            version == .http11 ? "\r\nVia: 1.1 weir\r\n" : "\r\nVia: 1.0 weir\r\n"
+        )
+    }
+
+    /// All values of one kind as one list.
+    ///
+    /// - Returns: whether anything was written.
+    @inline(never)
+    private func writeValues(
+        of kind: FieldKinds,
+        _ bytes: RawSpan,
+        after name: StaticString,
+        _ output: inout OutputCursor
+    ) -> Bool {
+        var separator = name
         var isWritten = false
-        for index in 0..<fields.count where fields.lines[index].kind == .forwardedFor {
+        for index in 0..<fields.count where fields.lines[index].kind == kind {
             let value = fields.lines[index].value
             if value.isEmpty { continue }
             output.append(separator)
@@ -159,11 +278,26 @@ extension RequestHead {
             separator = ", "
             isWritten = true
         }
-        if !context.clientAddress.isEmpty {
+        return isWritten
+    }
+
+    /// One less than what came (RFC 9110 §7.6.2).
+    @inline(never)
+    private func writeMaxForwards(_ number: UInt64, into output: inout OutputCursor) {
+        output.append("Max-Forwards: ")
+        output.append(decimal: number - 1)
+        output.append("\r\n")
+    }
+
+    /// The protocols that the client offers to switch to (RFC 9110 §7.8).
+    @inline(never)
+    private func writeOffer(_ bytes: RawSpan, into output: inout OutputCursor) {
+        var separator: StaticString = "Connection: upgrade\r\nUpgrade: "
+        for name in fields.protocols(bytes) {
             output.append(separator)
-            context.clientAddress.write(into: &output)
-            isWritten = true
+            output.append(contentsOf: bytes.extracting(name))
+            separator = ", "
         }
-        if isWritten { output.append("\r\n") }
+        output.append("\r\n")
     }
 }

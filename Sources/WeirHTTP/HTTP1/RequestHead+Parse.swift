@@ -28,19 +28,34 @@ extension RequestHead {
         try settleHost(bytes)
         framing = try fields.framing(bytes, version: version) ?? .none
         expectsContinue = false
-        upgradeRequested = false
+        offeredProtocols = ProtocolSet()
+        acceptsProblems = false
+        maxForwards = nil
         switch version {
         case .http11:
             persistence = fields.options.contains(.close) ? .close : .keepAlive
             if fields.seen.contains(.expect) { try settleExpectation(bytes) }
-            upgradeRequested =
-                fields.seen.contains(.upgrade) && fields.options.contains(.upgrade)
+            if fields.seen.contains(.upgrade), fields.options.contains(.upgrade), !hasContent {
+                offeredProtocols = fields.protocolSet(bytes)
+            }
         case .http10:
             let wish: ConnectionOptions = [.close, .keepAlive]
             persistence =
                 fields.options.intersection(wish) == .keepAlive ? .keepAlive : .close
         }
+        if fields.seen.contains(.accept) { acceptsProblems = fields.acceptsProblems(bytes) }
+        if method == .trace || method == .options { try settleSelfDirected(bytes) }
+    }
+
+    /// The two methods that an intermediary may have to answer itself.
+    @inline(never)
+    private mutating func settleSelfDirected(_ bytes: RawSpan) throws(HeadError) {
         if method == .trace, hasContent { throw .traceWithBody }
+        guard let value = fields.value(.maxForwards) else { return }
+        guard !fields.repeated.contains(.maxForwards),
+            let number = FieldSection.number(bytes, value)
+        else { throw .malformedMaxForwards }
+        maxForwards = number
     }
 
     /// RFC 9112 §3.2: exactly one valid `Host`, which only HTTP/1.0 may leave out.

@@ -37,13 +37,47 @@ public struct RequestHead: ~Copyable {
     ///
     /// False in HTTP/1.0 and where there is no content to wait for.
     public internal(set) var expectsContinue = false
-    /// Whether the client offers to switch protocols (RFC 9110 §7.8); false in HTTP/1.0.
-    public internal(set) var upgradeRequested = false
+    /// The protocols that the client offers to switch to (RFC 9110 §7.8); none in HTTP/1.0, nor
+    /// where content would have to come before the switch.
+    public internal(set) var offeredProtocols = ProtocolSet()
+    /// Whether the client asks for errors as `application/problem+json` (RFC 9457).
+    public internal(set) var acceptsProblems = false
+    /// How many more intermediaries may forward a TRACE or OPTIONS (RFC 9110 §7.6.2); nil where
+    /// that is not said, and for every other method.
+    public internal(set) var maxForwards: UInt64?
     /// Host and port: the authority of an absolute target, which wins (RFC 9112 §3.2.2), or the
     /// value of `Host`; nil where HTTP/1.0 has neither.
     public internal(set) var host: Range<Int>?
 
     public init(limits: HeadLimits) {
         self.limits = limits
+    }
+
+    /// What `X-Forwarded-For` names, in order over all its lines; for what is not on every
+    /// request's way.
+    public func forwardedFor(_ bytes: RawSpan) -> [String] {
+        var names: [String] = []
+        for index in 0..<fields.count where fields.lines[index].kind == .forwardedFor {
+            var elements = ListElements(fields.lines[index].value)
+            while let element = elements.next(bytes) {
+                var name = ""
+                for offset in element {
+                    name.unicodeScalars.append(Unicode.Scalar(bytes.byte(at: offset)))
+                }
+                if !name.isEmpty { names.append(name) }
+            }
+        }
+        return names
+    }
+
+    /// Whether the peer has given the request an id, valid or not.
+    public var namesRequestID: Bool { fields.seen.contains(.requestID) }
+
+    /// Where the request's id is, if the peer has given a valid one.
+    public func requestID(_ bytes: RawSpan) -> Range<Int>? {
+        guard let value = fields.value(.requestID), RequestID.isValid(bytes, value) else {
+            return nil
+        }
+        return value
     }
 }

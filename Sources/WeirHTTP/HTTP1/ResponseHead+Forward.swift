@@ -13,8 +13,7 @@ extension ResponseHead {
     /// `Trailer` is not forwarded because no trailer is (RFC 9110 §6.5.1); a status line that ends
     /// behind the status gets the space it lacks (RFC 9112 §4).
     ///
-    /// Interim heads get nothing added. A 205 is treated like any other response that may have a
-    /// body: its server must send none (RFC 9110 §15.3.6), but says so by its framing.
+    /// Interim heads get nothing added, and a 101 only what makes it one.
     ///
     /// - Parameters:
     ///   - bytes: the same bytes that were parsed.
@@ -26,16 +25,17 @@ extension ResponseHead {
         into output: inout OutputRawSpan,
         context: borrowing ResponseContext
     ) {
-        let dropped: FieldKinds = [
+        var dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
             .contentLength, .trailer, .upgrade, .named,
         ]
+        if status == 101 { dropped.remove(.upgrade) }
         let context = copy context
         output.fill { output in
             var output = output
             // The line as it came, but for the version, which is that of weir (RFC 9110 §6.2).
             var copied = 0
-            if version != .http11 {
+            if bytes.byte(at: 7) != UInt8(ascii: "1") {
                 output.append("HTTP/1.1")
                 copied = 8
             }
@@ -51,7 +51,9 @@ extension ResponseHead {
                 keepingFirstOf: [],
                 into: &output
             )
-            if !isInterim {
+            if status == 101 {
+                output.append("Connection: upgrade\r\n")
+            } else if !isInterim {
                 writeFraming(context, into: &output)
                 if !fields.seen.contains(.date) {
                     output.append("Date: ")

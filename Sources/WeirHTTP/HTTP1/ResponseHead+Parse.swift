@@ -13,8 +13,6 @@ extension ResponseHead {
             }
             let progress = fields.parse(bytes, from: fieldsStart, limits: limits)
             guard case .complete = progress else { return progress }
-            // Nobody was offered to switch: `Upgrade` is not forwarded.
-            guard status != 101 else { throw .unexpectedUpgrade }
             try settle(bytes, answering: method)
             return progress
         } catch {
@@ -109,14 +107,19 @@ extension ResponseHead {
         case .http11: persistence = options.contains(.close) ? .close : .keepAlive
         case .http10: persistence = options == .keepAlive ? .keepAlive : .close
         }
-        if isInterim || status == 204 {
-            // RFC 9112 §6.1: here the coding must not be, and its last chunk might follow.
-            if declared == .chunked { throw .transferEncodingWithoutBody }
-            // RFC 9110 §8.6 forbids the length as well. Who gives one may send as much.
-            if let contentLength, contentLength > 0 { persistence = .close }
+        switchedProtocols = status == 101 ? fields.protocolSet(bytes) : ProtocolSet()
+        if status < 200 || status == 204 {
+            // RFC 9112 §6.1 and RFC 9110 §8.6 forbid to declare content here, and §6.3 ends the
+            // message with its head. Who declares some may send it.
+            if let declared, declared != .counted(0) { persistence = .close }
             framing = .none
         } else if method == .head || status == 304 {
             framing = .none
+        } else if status == 205 {
+            // RFC 9110 §15.3.6: there is no content. Clients differ in whether they read any, so
+            // none is passed on, and what may follow goes down with its connection.
+            if declared != .counted(0) { persistence = .close }
+            framing = .counted(0)
         } else {
             framing = declared ?? .untilClose
             if framing == .untilClose { persistence = .close }

@@ -8,7 +8,7 @@ public struct ResponseHead: ~Copyable {
     let limits: HeadLimits
     var fields = FieldSection()
 
-    /// The status code, 100 to 599 but never 101.
+    /// The status code, 100 to 599.
     public internal(set) var status: UInt16 = 0
     public internal(set) var version = HTTPVersion.http11
     /// How the body that follows is delimited (RFC 9112 §6.3).
@@ -18,8 +18,11 @@ public struct ResponseHead: ~Copyable {
     /// The length declared, also where no body follows (HEAD, 304: RFC 9110 §8.6).
     public internal(set) var contentLength: UInt64?
 
+    /// The protocol that upstream switches to with a 101 (RFC 9110 §7.8); none otherwise.
+    public internal(set) var switchedProtocols = ProtocolSet()
+
     /// Whether another response follows this one (RFC 9110 §15.2).
-    public var isInterim: Bool { status < 200 }
+    public var isInterim: Bool { status < 200 && status != 101 }
 
     public init(limits: HeadLimits) {
         self.limits = limits

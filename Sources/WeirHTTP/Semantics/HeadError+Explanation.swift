@@ -11,7 +11,6 @@ extension HeadError {
         case .unsupportedVersion: "only HTTP/1.0 and HTTP/1.1 are spoken here"
         case .connectMethod: "CONNECT is not served here"
         case .targetTooLong: "the request target is too long"
-        case .unexpectedUpgrade: "the protocol was switched though nobody asked for it"
         case .bareLineFeed: "a line ends in LF alone, not in CRLF"
         case .bareCarriageReturn: "a CR is not followed by LF"
         case .controlByte: "a field value contains a control byte"
@@ -31,10 +30,10 @@ extension HeadError {
         case .transferEncodingWithContentLength:
             "Transfer-Encoding and Content-Length exclude each other"
         case .transferEncodingInHTTP10: "Transfer-Encoding does not exist in HTTP/1.0"
-        case .transferEncodingWithoutBody: "Transfer-Encoding stands in a message without a body"
         case .malformedConnection: "Connection is not a list of tokens"
         case .tooManyConnectionOptions: "Connection names too many fields"
         case .unmetExpectation: "100-continue is the only expectation that can be met"
+        case .malformedMaxForwards: "Max-Forwards is no decimal number"
         case .traceWithBody: "a TRACE request must not have a body"
         }
     }

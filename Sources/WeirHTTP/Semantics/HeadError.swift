@@ -7,7 +7,7 @@
 public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
     // The start line.
     case malformedMethod, malformedTarget, malformedVersion, malformedStatus
-    case unsupportedVersion, connectMethod, targetTooLong, unexpectedUpgrade
+    case unsupportedVersion, connectMethod, targetTooLong
     // The lines.
     case bareLineFeed, bareCarriageReturn, controlByte, malformedFieldName, spaceBeforeColon
     case lineFolding, headTooLong, tooManyFields
@@ -16,8 +16,8 @@ public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
     case malformedContentLength, repeatedContentLength
     case malformedTransferEncoding, repeatedTransferEncoding, unknownTransferCoding
     case transferEncodingWithContentLength, transferEncodingInHTTP10
-    case transferEncodingWithoutBody
     case malformedConnection, tooManyConnectionOptions, unmetExpectation, traceWithBody
+    case malformedMaxForwards
 
     /// The status of the response to a request with this fault.
     public var status: UInt16 {
@@ -27,14 +27,14 @@ public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .unmetExpectation: 417
         case .headTooLong, .tooManyFields: 431
         case .unknownTransferCoding: 501
-        case .malformedStatus, .unexpectedUpgrade, .transferEncodingWithoutBody: 502
+        case .malformedStatus: 502
         case .unsupportedVersion: 505
         case .malformedMethod, .malformedTarget, .malformedVersion, .bareLineFeed,
             .bareCarriageReturn, .controlByte, .malformedFieldName, .spaceBeforeColon,
             .lineFolding, .missingHost, .repeatedHost, .malformedHost, .malformedContentLength,
             .repeatedContentLength, .malformedTransferEncoding, .repeatedTransferEncoding,
             .transferEncodingWithContentLength, .transferEncodingInHTTP10, .malformedConnection,
-            .tooManyConnectionOptions, .traceWithBody:
+            .tooManyConnectionOptions, .traceWithBody, .malformedMaxForwards:
             400
         }
     }
@@ -49,7 +49,6 @@ public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .unsupportedVersion: "unsupported_version"
         case .connectMethod: "connect_method"
         case .targetTooLong: "target_too_long"
-        case .unexpectedUpgrade: "unexpected_upgrade"
         case .bareLineFeed, .bareCarriageReturn: "bad_line_end"
         case .controlByte: "control_byte"
         case .malformedFieldName, .spaceBeforeColon: "bad_field_name"
@@ -60,12 +59,11 @@ public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .malformedContentLength, .repeatedContentLength: "bad_content_length"
         case .malformedTransferEncoding, .repeatedTransferEncoding: "bad_transfer_encoding"
         case .unknownTransferCoding: "unknown_transfer_coding"
-        case .transferEncodingWithContentLength, .transferEncodingInHTTP10,
-            .transferEncodingWithoutBody:
-            "ambiguous_framing"
+        case .transferEncodingWithContentLength, .transferEncodingInHTTP10: "ambiguous_framing"
         case .malformedConnection, .tooManyConnectionOptions: "bad_connection"
         case .unmetExpectation: "unmet_expectation"
         case .traceWithBody: "trace_with_body"
+        case .malformedMaxForwards: "bad_max_forwards"
         }
     }
 }

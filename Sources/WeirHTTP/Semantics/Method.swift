@@ -17,6 +17,9 @@ public enum Method: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         }
     }
 
+    /// The methods that weir does not refuse, as `Allow` lists them (RFC 9110 §10.2.1).
+    public static let allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
+
     /// The method as it stands in a request line; `_OTHER` for ``other``.
     public var name: String {
         switch self {

@@ -67,6 +67,12 @@ extension BufferPool {
         range.end &+= UInt32(truncatingIfNeeded: source.count)
     }
 
+    /// The bytes of a range in new memory; for what is not on a request's way.
+    public func copy(of range: BufferRange) -> [UInt8] {
+        guard !range.isEmpty else { return [] }
+        return unsafe Array(UnsafeRawBufferPointer(start: memory(of: range), count: range.count))
+    }
+
     /// Moves bytes down within their buffer.
     ///
     /// - Parameters:

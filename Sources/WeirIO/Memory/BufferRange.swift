@@ -40,6 +40,12 @@ public struct BufferRange: BitwiseCopyable, Equatable, Sendable {
     /// The position after the last byte.
     @inlinable public var upperBound: Int { Int(end) }
 
+    /// The first bytes, all of them where there are no more.
+    @inlinable
+    public func prefix(_ count: Int) -> Self {
+        Self(buffer, lowerBound..<lowerBound + min(count, self.count))
+    }
+
     /// The same without its first bytes.
     @inlinable
     public func dropping(_ count: Int) -> Self {

@@ -87,34 +87,13 @@ public struct SocketAddress: Sendable {
         }
     }
 
-    /// The IP address without its port, as RFC 5952 writes it; empty for a path.
-    ///
-    /// An IPv4 address that came in through an IPv6 socket is written as IPv4.
-    public var ipText: String {
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        let capacity = socklen_t(text.count)
+    /// The IP address; `nil` for a path.
+    public var ip: IPAddress? {
         switch family {
-        case .ipv4:
-            var address = viewed(as: sockaddr_in.self).sin_addr
-            _ = unsafe inet_ntop(AF_INET, &address, &text, capacity)
-        case .ipv6:
-            var address = viewed(as: sockaddr_in6.self).sin6_addr
-            _ = unsafe inet_ntop(AF_INET6, &address, &text, capacity)
-        case .unix:
-            return ""
+        case .ipv4: IPAddress(viewed(as: sockaddr_in.self).sin_addr)
+        case .ipv6: IPAddress(viewed(as: sockaddr_in6.self).sin6_addr)
+        case .unix: nil
         }
-        let string = String(
-            decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
-            as: UTF8.self
-        )
-        let mapped = "::ffff:"
-        return string.hasPrefix(mapped) && string.contains(".")
-            ? String(string.dropFirst(mapped.count)) : string
-    }
-
-    /// Whether the address is of this machine alone: 127.0.0.0/8, ::1, or a unix socket.
-    public var isLocal: Bool {
-        family == .unix || ipText.hasPrefix("127.") || ipText == "::1"
     }
 
     private func viewed<Address>(as type: Address.Type) -> Address {

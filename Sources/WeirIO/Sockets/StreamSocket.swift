@@ -55,8 +55,19 @@ public struct StreamSocket: ~Copyable, Sendable {
         return code == 0 ? nil : ErrorCode(code)
     }
 
+    /// The address of this end; `nil` on a unix socket.
+    public var localAddress: IPAddress? {
+        var local = SocketAddress()
+        local.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        _ = unsafe weir_local_address(number, &local.storage, &local.length)
+        return local.ip
+    }
+
     /// Ends this direction; the peer reads to the end of what was sent.
     public func finishSending() { _ = weir_shutdown_write(number) }
+
+    /// Whether it has not been closed yet.
+    public var isOpen: Bool { number >= 0 }
 
     /// Closes the descriptor now; the value stays, without a socket.
     public mutating func close() {

@@ -10,6 +10,8 @@ internal import WeirIO
 struct ClientConnection: ~Copyable {
     /// What the connection is doing.
     enum Phase: BitwiseCopyable {
+        /// The PROXY header has not come, or not all of it.
+        case awaitingProxyHeader
         /// Nothing of the next request has come.
         case awaitingRequest
         /// The head of a request has begun to come.
@@ -37,12 +39,14 @@ struct ClientConnection: ~Copyable {
     }
 
     var socket: StreamSocket
-    /// The peer's IP address; empty on a unix socket.
-    let address: AddressText
-    let trust: ForwardingContext.Trust
+    /// The client's IP address, of the socket or of the PROXY header; empty on a unix socket.
+    var address: AddressText
+    var trust: ForwardingContext.Trust
+    /// The client's port; 0 on a unix socket.
+    var port: UInt16
     /// The port that the client connected to; 0 on a unix socket.
-    let localPort: UInt16
-    var phase = Phase.awaitingRequest
+    var localPort: UInt16
+    var phase: Phase
     var ending = Ending.finish
     /// Whether the kernel may have bytes that were not read yet: edges are reported once.
     var isReadable = false
@@ -58,6 +62,6 @@ struct ClientConnection: ~Copyable {
     var input = BufferRange.none
     /// Not yet taken by the client's socket.
     var output = BufferRange.none
-    /// When the first byte of the request came: t0.
-    var requestStartedAt: UInt64 = 0
+    /// When the first byte of the request came, t0; before that when the connection was accepted.
+    var requestStartedAt: UInt64
 }

@@ -49,9 +49,12 @@ extension ProxyLoop {
         let port: UInt16 = if case .tcp(_, let port) = endpoint { port } else { 0 }
         let connection = ClientConnection(
             socket: socket,
-            address: AddressText(address.ipText),
-            trust: address.isLocal ? .trusted : .untrusted,
-            localPort: port
+            address: AddressText(address.ip?.description ?? ""),
+            trust: plan.trustedPeers.trust(in: address.ip),
+            port: address.port,
+            localPort: port,
+            phase: plan.proxyProtocol.isAccepted ? .awaitingProxyHeader : .awaitingRequest,
+            requestStartedAt: now
         )
         // Places of connections that ended in this turn are not free yet.
         guard let client = clients.insert(connection) else {

@@ -6,7 +6,9 @@ internal import WeirIO
 extension ProxyLoop {
     /// Acts on what the kernel reports of a client connection.
     func clientReady(_ client: SlabIndex<ClientConnection>, _ readiness: Readiness) {
-        if !readiness.isDisjoint(with: [.error, .hangup]) {
+        // Both ends of a tunnel can have finished while bytes are still to be read.
+        let gone: Readiness = isTunnelled(client) ? .error : [.error, .hangup]
+        if !readiness.isDisjoint(with: gone) {
             clientIsGone(client)
             return
         }
@@ -50,19 +52,25 @@ extension ProxyLoop {
 
     /// Whether bytes of the client have somewhere to go.
     private func wantsInput(_ client: SlabIndex<ClientConnection>) -> Bool {
-        guard clients[client].output.isEmpty || clients[client].phase == .lingering else {
-            return false
-        }
         switch clients[client].phase {
-        case .awaitingRequest, .readingHead, .lingering: return true
+        case .lingering: return true
+        case .awaitingProxyHeader, .awaitingRequest, .readingHead:
+            return clients[client].output.isEmpty
         case .closing, .closed: return false
         case .exchanging:
             let exchange = clients[client].exchange
-            let upstream = exchanges[exchange].upstream
-            return !exchanges[exchange].isRequestWhole && upstream != .none
-                && upstreams[upstream].phase == .active && upstreams[upstream].output.isEmpty
-                && !upstreams[upstream].hasStoppedReading
+            let isOwed =
+                exchanges[exchange].stage == .tunnelled
+                || !exchanges[exchange].isRequestWhole && clients[client].output.isEmpty
+            return isOwed && upstreamTakesBytes(of: exchange)
         }
+    }
+
+    /// Whether what a client sends can go on at once.
+    private func upstreamTakesBytes(of exchange: SlabIndex<Exchange>) -> Bool {
+        let upstream = exchanges[exchange].upstream
+        return upstream != .none && upstreams[upstream].phase == .active
+            && upstreams[upstream].output.isEmpty && !upstreams[upstream].hasStoppedReading
     }
 
     /// Gives received bytes to whatever the connection is doing, and keeps what is left over.
@@ -78,6 +86,7 @@ extension ProxyLoop {
     ) {
         var rest = received
         switch clients[client].phase {
+        case .awaitingProxyHeader: receiveProxyHeader(&rest, of: client)
         case .awaitingRequest:
             clients[client].phase = .readingHead
             clients[client].requestStartedAt = now
@@ -91,6 +100,8 @@ extension ProxyLoop {
             {
                 receiveHead(&rest, of: client)
             }
+        case .exchanging where isTunnelled(client):
+            tunnelToUpstream(&rest, of: clients[client].exchange)
         case .exchanging:
             forwardBody(&rest, of: clients[client].exchange)
         case .lingering, .closing, .closed: break
@@ -102,7 +113,7 @@ extension ProxyLoop {
     /// Keeps bytes that were not consumed, in a buffer no larger than they need.
     private func keepInput(_ rest: BufferRange, of client: SlabIndex<ClientConnection>) {
         switch clients[client].phase {
-        case .awaitingRequest, .readingHead, .exchanging: break
+        case .awaitingProxyHeader, .awaitingRequest, .readingHead, .exchanging: break
         // Nothing of it will be looked at; what was kept is given back already.
         case .closing, .lingering, .closed: return
         }
@@ -119,8 +130,9 @@ extension ProxyLoop {
         switch buffers.read(received, { requestHead.value.parse($0) }) {
         case .incomplete: break
         case .refused(let error):
+            let format = buffers.read(received) { ErrorFormat(askedForIn: $0) }
             received = received.dropping(received.count)
-            refuse(client, .head(error))
+            refuse(client, .head(error), format)
         case .complete(let length):
             let head = received
             received = received.dropping(length)
@@ -172,11 +184,29 @@ extension ProxyLoop {
         if exchange != .none, exchanges[exchange].upstream != .none {
             resumeUpstream(exchanges[exchange].upstream)
         }
-        guard clients[client].output.isEmpty, clients[client].phase != .closed else { return }
+        guard clients[client].phase != .closed else { return }
+        if isTunnelled(client) {
+            resumeTunnel(client)
+            return
+        }
+        guard clients[client].output.isEmpty else { return }
         if !clients[client].input.isEmpty, clients[client].phase == .awaitingRequest {
             consume(clients[client].input, newBytes: 0, of: client)
         }
         readClient(client)
+        finishIfAtEnd(client)
+    }
+
+    /// Goes on with what the client of a tunnel sent while upstream did not take it.
+    private func resumeTunnel(_ client: SlabIndex<ClientConnection>) {
+        if !clients[client].input.isEmpty, upstreamTakesBytes(of: clients[client].exchange) {
+            consume(clients[client].input, newBytes: 0, of: client)
+        }
+        readClient(client)
+        finishIfAtEnd(client)
+    }
+
+    private func finishIfAtEnd(_ client: SlabIndex<ClientConnection>) {
         if clients[client].hasFinished, !clients[client].isReadable { clientHasFinished(client) }
     }
 
@@ -186,10 +216,12 @@ extension ProxyLoop {
     /// open, and netcat does it); one that owes a part of it cannot get one.
     private func clientHasFinished(_ client: SlabIndex<ClientConnection>) {
         switch clients[client].phase {
-        case .awaitingRequest, .lingering: close(client)
+        case .awaitingProxyHeader, .awaitingRequest, .lingering: close(client)
         case .readingHead:
             metrics.clientAborted(.head)
             close(client)
+        case .exchanging where isTunnelled(client):
+            finishClientSide(of: clients[client].exchange)
         case .exchanging:
             if !exchanges[clients[client].exchange].isRequestWhole { clientIsGone(client) }
         case .closing, .closed: break

@@ -14,6 +14,18 @@ struct Exchange: BitwiseCopyable {
         /// Upstream has sent everything, or weir has answered itself; the client may still be
         /// reading.
         case answered
+        /// Protocols were switched: bytes go both ways until both sides have finished.
+        case tunnelled
+    }
+
+    /// Who says 100 to a client that waits for it before it sends the body.
+    enum Continuation: BitwiseCopyable {
+        /// Upstream may, and whatever it says goes on: the client does not wait.
+        case unasked
+        /// Upstream, unless it takes too long.
+        case awaited
+        /// weir has.
+        case given
     }
 
     let client: SlabIndex<ClientConnection>
@@ -37,6 +49,17 @@ struct Exchange: BitwiseCopyable {
     var upstreamPersistence = ConnectionFate.close
     /// The whole request, while it may have to be sent once more.
     var replay = BufferRange.none
+    /// The id that weir has made for it, and the one that a trusted peer has given it, if any.
+    let requestID: RequestID
+    var keptID = BufferRange.none
+    let errorFormat: ErrorFormat
+    var continuation: Continuation
+    /// The protocols that the client has offered to switch to.
+    let offeredProtocols: ProtocolSet
+    /// How many interim responses came.
+    var interimCount = 0
+    /// Which sides of a tunnel have finished, and were passed on as finished.
+    var finishedSides: TunnelSides = []
     /// Request body bytes that came, against the limit.
     var requestBodyBytes: UInt64 = 0
     /// The clock of an exchange, in monotonic nanoseconds: first byte of the request (t0), ready to
@@ -52,6 +75,7 @@ struct Exchange: BitwiseCopyable {
     init(
         client: SlabIndex<ClientConnection>,
         head: borrowing RequestHead,
+        requestID: RequestID,
         fate: ConnectionFate,
         startedAt: UInt64,
         readyAt: UInt64
@@ -63,6 +87,10 @@ struct Exchange: BitwiseCopyable {
         requestBody = BodyReader(head.framing)
         isRequestWhole = requestBody.isFinished
         requestFraming = head.framing
+        self.requestID = requestID
+        errorFormat = head.acceptsProblems ? .problem : .text
+        continuation = head.expectsContinue ? .awaited : .unasked
+        offeredProtocols = head.offeredProtocols
         self.startedAt = startedAt
         self.readyAt = readyAt
     }

@@ -9,9 +9,9 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
     case upstreamRefused, upstreamUnreachable, connectTimeout
     // What upstream did with the request.
     case upstreamClosed, upstreamReset, responseTimeout, badResponse, responseHeadTooLarge
-    case responseTruncated
+    case responseTruncated, unexpectedUpgrade, tooManyInterim, tunnelTimeout
     // What the client did.
-    case headerTimeout, bodyTimeout, sendTimeout, bodyTooLarge
+    case headerTimeout, bodyTimeout, sendTimeout, bodyTooLarge, badProxyHeader
     // weir's own state.
     case outOfBuffers, draining
 
@@ -21,11 +21,12 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         switch self {
         case .headerTimeout, .bodyTimeout, .sendTimeout: 408
         case .bodyTooLarge: 413
+        case .badProxyHeader: 400
         case .upstreamRefused, .upstreamUnreachable, .upstreamClosed, .upstreamReset, .badResponse,
-            .responseHeadTooLarge, .responseTruncated:
+            .responseHeadTooLarge, .responseTruncated, .unexpectedUpgrade, .tooManyInterim:
             502
         case .outOfBuffers, .draining: 503
-        case .connectTimeout, .responseTimeout: 504
+        case .connectTimeout, .responseTimeout, .tunnelTimeout: 504
         }
     }
 
@@ -41,10 +42,14 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .badResponse: "bad_response"
         case .responseHeadTooLarge: "response_head_too_large"
         case .responseTruncated: "response_truncated"
+        case .unexpectedUpgrade: "unexpected_upgrade"
+        case .tooManyInterim: "too_many_interim"
+        case .tunnelTimeout: "tunnel_timeout"
         case .headerTimeout: "header_timeout"
         case .bodyTimeout: "body_timeout"
         case .sendTimeout: "send_timeout"
         case .bodyTooLarge: "body_too_large"
+        case .badProxyHeader: "bad_proxy_header"
         case .outOfBuffers: "out_of_buffers"
         case .draining: "draining"
         }
@@ -62,10 +67,15 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .badResponse: "the response of the application is not valid HTTP"
         case .responseHeadTooLarge: "the response head of the application is too large"
         case .responseTruncated: "the response of the application ended early"
+        case .unexpectedUpgrade: "the application switched to a protocol that was not offered"
+        case .tooManyInterim: "the application sent too many interim responses"
+        case .tunnelTimeout: "neither side of the tunnel sent anything in time"
         case .headerTimeout: "the request head did not arrive in time"
         case .bodyTimeout: "the request body did not arrive in time"
         case .sendTimeout: "the client did not take the response in time"
         case .bodyTooLarge: "the request body is too large"
+        case .badProxyHeader:
+            "the connection does not begin with a PROXY header of a trusted peer"
         case .outOfBuffers: "there is no memory for the request at the moment"
         case .draining: "the server is shutting down"
         }

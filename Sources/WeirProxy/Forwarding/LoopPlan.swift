@@ -18,11 +18,15 @@ struct LoopPlan: Sendable {
     let requestLimits: HeadLimits
     /// Bytes of a request body; `UInt64.max` is no limit.
     let bodyBytesMax: UInt64
+    let trustedPeers: TrustedPeers
+    let proxyProtocol: ProxyProtocolUse
     /// Time-outs in nanoseconds.
+    let upstreamWait: UInt64
     let headerTimeout: UInt64
     let bodyTimeout: UInt64
     let idleTimeout: UInt64
     let sendTimeout: UInt64
+    let tunnelTimeout: UInt64
     let connectTimeout: UInt64
     let responseTimeout: UInt64
     let upstreamIdleTimeout: UInt64
@@ -43,10 +47,14 @@ struct LoopPlan: Sendable {
             targetBytes: settings.limits.targetBytes
         )
         bodyBytesMax = settings.limits.bodyBytes ?? .max
+        trustedPeers = settings.trustedPeers
+        proxyProtocol = settings.proxyProtocol
+        upstreamWait = settings.timeouts.upstreamWait.nanoseconds
         headerTimeout = settings.timeouts.header.nanoseconds
         bodyTimeout = settings.timeouts.body.nanoseconds
         idleTimeout = settings.timeouts.idle.nanoseconds
         sendTimeout = settings.timeouts.send.nanoseconds
+        tunnelTimeout = settings.timeouts.tunnel.nanoseconds
         connectTimeout = settings.timeouts.connect.nanoseconds
         responseTimeout = settings.timeouts.response.nanoseconds
         upstreamIdleTimeout = settings.timeouts.upstreamIdle.nanoseconds

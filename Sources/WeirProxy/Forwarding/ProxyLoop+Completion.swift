@@ -46,6 +46,10 @@ extension ProxyLoop {
     func fail(_ exchange: SlabIndex<Exchange>, with refusal: Refusal) {
         guard exchanges.isLive(exchange), exchanges[exchange].stage != .answered else { return }
         count(refusal)
+        guard exchanges[exchange].stage != .tunnelled else {
+            closeTunnel(exchange, .reset)
+            return
+        }
         let upstream = exchanges[exchange].upstream
         if upstream != .none {
             if upstreams[upstream].phase == .active { exchanges[exchange].answeredAt = now }
@@ -59,13 +63,18 @@ extension ProxyLoop {
             // begin.
             if !exchanges[exchange].isRequestWhole { exchanges[exchange].fate = .close }
             exchanges[exchange].status = refusal.status
-            sendRefusal(
-                refusal,
+            let response = PlainResponse(
+                status: refusal.status,
+                reason: refusal.reason,
+                explanation: refusal.explanation,
+                format: exchanges[exchange].errorFormat,
                 answering: exchanges[exchange].method,
-                exchanges[exchange].clientVersion,
-                exchanges[exchange].fate,
-                to: client
+                fate: exchanges[exchange].fate,
+                clientVersion: exchanges[exchange].clientVersion,
+                date: date,
+                requestID: requestID(of: exchange)
             )
+            send(response, to: client)
         } else {
             // What was sent of a response, or of an interim one, is cut short. Where its framing does
             // not tell so, a reset does.
@@ -82,11 +91,15 @@ extension ProxyLoop {
     }
 
     /// Ends an exchange whose client's connection is about to be closed under it.
-    private func drop(_ exchange: SlabIndex<Exchange>) {
+    func drop(_ exchange: SlabIndex<Exchange>) {
         let upstream = exchanges[exchange].upstream
         if upstream != .none { closeUpstream(upstream) }
         let status = exchanges[exchange].status
-        record(exchange, status: status == 0 ? Self.clientClosedRequest : status)
+        if exchanges[exchange].stage == .tunnelled {
+            metrics.tunnelClosed()
+        } else {
+            record(exchange, status: status == 0 ? Self.clientClosedRequest : status)
+        }
         retire(exchange)
     }
 
@@ -108,7 +121,9 @@ extension ProxyLoop {
 
     private func retire(_ exchange: SlabIndex<Exchange>) {
         buffers.give(back: exchanges[exchange].replay.buffer)
+        buffers.give(back: exchanges[exchange].keptID.buffer)
         exchanges[exchange].replay = .none
+        exchanges[exchange].keptID = .none
         clients[exchanges[exchange].client].exchange = .none
         exchanges.retire(exchange)
     }
@@ -116,7 +131,11 @@ extension ProxyLoop {
     // MARK: Answers of weir's own
 
     /// Answers a request that never became an exchange, and ends the connection.
-    func refuse(_ client: SlabIndex<ClientConnection>, _ refusal: Refusal) {
+    func refuse(
+        _ client: SlabIndex<ClientConnection>,
+        _ refusal: Refusal,
+        _ format: ErrorFormat = .text
+    ) {
         count(refusal)
         metrics.requestStarted(.other)
         let moment = Clock.monotonic()
@@ -131,30 +150,30 @@ extension ProxyLoop {
         )
         clients[client].phase = .closing
         clients[client].ending = .linger
-        sendRefusal(refusal, answering: .other, .http11, .close, to: client)
+        let response = PlainResponse(
+            status: refusal.status,
+            reason: refusal.reason,
+            explanation: refusal.explanation,
+            format: format,
+            answering: .other,
+            fate: .close,
+            date: date,
+            requestID: requestIDs.next().description
+        )
+        send(response, to: client)
         if clients[client].phase == .closing, clients[client].output.isEmpty { end(client) }
     }
 
-    private func sendRefusal(
-        _ refusal: Refusal,
-        answering method: Method,
-        _ version: HTTPVersion,
-        _ fate: ConnectionFate,
-        to client: SlabIndex<ClientConnection>
-    ) {
+    private func send(_ response: PlainResponse, to client: SlabIndex<ClientConnection>) {
         var head = BufferRange(outbox, 0..<0)
-        let response = PlainResponse(
-            status: refusal.status,
-            explanation: refusal.explanation,
-            answering: method,
-            fate: fate,
-            clientVersion: version,
-            date: currentDate()
-        )
-        buffers.append(to: &head) { output in
-            response.write(into: &output)
-        }
+        buffers.append(to: &head) { response.write(into: &$0) }
         sendResponse(head, .none, .none, to: client)
+    }
+
+    private func requestID(of exchange: SlabIndex<Exchange>) -> String {
+        let kept = exchanges[exchange].keptID
+        guard !kept.isEmpty else { return exchanges[exchange].requestID.description }
+        return String(decoding: buffers.copy(of: kept), as: UTF8.self)
     }
 
     private func count(_ refusal: Refusal) {
@@ -189,7 +208,8 @@ extension ProxyLoop {
     func clientIsGone(_ client: SlabIndex<ClientConnection>) {
         let exchange = clients[client].exchange
         switch clients[client].phase {
-        case .awaitingRequest, .lingering, .closed: break
+        case .awaitingProxyHeader, .awaitingRequest, .lingering, .closed: break
+        case .exchanging where isTunnelled(client): break
         case .readingHead: metrics.clientAborted(.head)
         case .closing: metrics.clientAborted(.response)
         case .exchanging where !exchanges[exchange].isRequestWhole:

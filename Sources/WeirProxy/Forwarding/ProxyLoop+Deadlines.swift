@@ -8,6 +8,10 @@ extension ProxyLoop {
     private static let lingerTimeout: UInt64 = 2_000_000_000
     /// How long to wait before knocking again at a full backlog.
     private static let backlogPause: UInt64 = 10_000_000
+    /// The same where nobody listens: at first, and at most.
+    private static let refusalPauses: ClosedRange<UInt64> = 10_000_000...320_000_000
+    /// How long upstream may take to say 100 to a client that waits for it.
+    private static let continueTimeout: UInt64 = 1_000_000_000
 
     // Timers are numbered: clients, then upstream connections, then the listeners' one.
     private func timer(of client: SlabIndex<ClientConnection>) -> Int { Int(client.rawValue) }
@@ -25,7 +29,10 @@ extension ProxyLoop {
             switch clients[client].phase {
             case .awaitingRequest: deadline = now &+ plan.idleTimeout
             case .readingHead: deadline = clients[client].requestStartedAt &+ plan.headerTimeout
-            case .exchanging where isAwaitingBody(client): deadline = now &+ plan.bodyTimeout
+            case .awaitingProxyHeader:
+                deadline = clients[client].requestStartedAt &+ plan.headerTimeout
+            case .exchanging where isTunnelled(client): deadline = now &+ tunnelTimeout(of: client)
+            case .exchanging where isAwaitingBody(client): deadline = now &+ bodyTimeout(of: client)
             case .exchanging, .closing, .closed:
                 timers.cancel(timer(of: client))
                 return
@@ -39,7 +46,7 @@ extension ProxyLoop {
     func armUpstream(_ upstream: SlabIndex<UpstreamConnection>) {
         let deadline: UInt64
         switch upstreams[upstream].phase {
-        case .backlogged: deadline = now &+ Self.backlogPause
+        case .waiting: deadline = now &+ pause(of: upstream)
         case .connecting:
             deadline = upstreams[upstream].connectStartedAt &+ plan.connectTimeout
         case .idle: deadline = now &+ plan.upstreamIdleTimeout
@@ -74,9 +81,22 @@ extension ProxyLoop {
         }
         switch clients[client].phase {
         case .awaitingRequest, .lingering: close(client)
-        case .readingHead: refuse(client, .failure(.headerTimeout))
-        case .exchanging: fail(clients[client].exchange, because: .bodyTimeout)
+        case .awaitingProxyHeader where clients[client].input.isEmpty: close(client)
+        case .readingHead, .awaitingProxyHeader: refuse(client, .failure(.headerTimeout))
+        case .exchanging: expire(clients[client].exchange)
         case .closing, .closed: break
+        }
+    }
+
+    /// The client of an exchange has let a deadline pass.
+    private func expire(_ exchange: SlabIndex<Exchange>) {
+        if exchanges[exchange].stage == .tunnelled {
+            metrics.failed(.tunnelTimeout)
+            closeTunnel(exchange, .finish)
+        } else if exchanges[exchange].continuation == .awaited {
+            giveContinue(exchange)
+        } else {
+            fail(exchange, because: .bodyTimeout)
         }
     }
 
@@ -86,14 +106,41 @@ extension ProxyLoop {
         case .idle: closeUpstream(upstream)
         case .active: fail(exchange, because: .responseTimeout)
         case .connecting: fail(exchange, because: .connectTimeout)
-        case .backlogged:
-            if now >= upstreams[upstream].connectStartedAt &+ plan.connectTimeout {
+        case .waiting:
+            let deadline = upstreams[upstream].connectStartedAt &+ plan.connectTimeout
+            if upstreams[upstream].socket.isOpen, now >= deadline {
                 fail(exchange, because: .connectTimeout)
             } else {
-                connect(upstream)
+                retry(upstream)
             }
         case .closed: break
         }
+    }
+
+    /// How long both sides of a tunnel may be silent.
+    ///
+    /// One that has finished already leaves the other no longer than a connection without a
+    /// request has.
+    private func tunnelTimeout(of client: SlabIndex<ClientConnection>) -> UInt64 {
+        let isHalfClosed = !exchanges[clients[client].exchange].finishedSides.isEmpty
+        return isHalfClosed ? min(plan.idleTimeout, plan.tunnelTimeout) : plan.tunnelTimeout
+    }
+
+    /// How long the next part of a request body may take.
+    private func bodyTimeout(of client: SlabIndex<ClientConnection>) -> UInt64 {
+        exchanges[clients[client].exchange].continuation == .awaited
+            ? Self.continueTimeout : plan.bodyTimeout
+    }
+
+    /// How long to wait before knocking at upstream again: half as long as the request has waited,
+    /// within bounds, and a little longer for each of those that wait beside it.
+    private func pause(of upstream: SlabIndex<UpstreamConnection>) -> UInt64 {
+        guard !upstreams[upstream].socket.isOpen else { return Self.backlogPause }
+        let waited = now &- exchanges[upstreams[upstream].exchange].readyAt
+        let pauses = Self.refusalPauses
+        let pause = min(max(waited / 2, pauses.lowerBound), pauses.upperBound)
+        let left = plan.upstreamWait &- min(waited, plan.upstreamWait)
+        return min(pause + pause / 64 * UInt64(upstream.rawValue % 16), left)
     }
 
     /// Whether the next step of an exchange is the client's: it still owes a part of its request
@@ -109,6 +156,6 @@ extension ProxyLoop {
     /// answer.
     private func isAwaitingUpstream(_ upstream: SlabIndex<UpstreamConnection>) -> Bool {
         let client = exchanges[upstreams[upstream].exchange].client
-        return clients[client].output.isEmpty && !isAwaitingBody(client)
+        return clients[client].output.isEmpty && !isAwaitingBody(client) && !isTunnelled(client)
     }
 }

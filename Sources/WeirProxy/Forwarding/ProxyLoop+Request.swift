@@ -19,6 +19,7 @@ extension ProxyLoop {
         let record = Exchange(
             client: client,
             head: requestHead.value,
+            requestID: requestIDs.next(),
             fate: fate,
             startedAt: clients[client].requestStartedAt,
             readyAt: now
@@ -30,23 +31,35 @@ extension ProxyLoop {
         metrics.requestStarted(record.method)
         clients[client].phase = .exchanging
         clients[client].exchange = exchange
+        if requestHead.value.namesRequestID { keepRequestID(headBytes, of: exchange) }
+        if requestHead.value.maxForwards == 0 {
+            answerFinally(headBytes, of: exchange)
+            return
+        }
         if case .counted(let count) = record.requestFraming, count > plan.bodyBytesMax {
             fail(exchange, because: .bodyTooLarge)
             return
         }
         let headLength = headBytes.count - received.count
         guard let portion = takeRequestBody(&received, of: exchange) else { return }
+        if !portion.data.isEmpty { exchanges[exchange].continuation = .unasked }
         var head = BufferRange(outbox, 0..<0)
         if isReplayable(exchange, portion) {
             // Written into a buffer of its own, the request need not be copied to be kept.
             let size =
-                headLength + RequestHead.forwardedOverheadBytes + Self.framedBytesMax(portion)
+                headLength + requestHead.value.forwardedOverheadBytes
+                + Self.framedBytesMax(portion)
             if let own = buffers.take(size) { head = BufferRange(own, 0..<0) }
         }
+        if plan.proxyProtocol.isSent { writeProxyHeader(of: headBytes, into: &head, of: client) }
         writeHead(of: headBytes, into: &head, of: exchange)
         let (body, ending) = frame(&head, portion, as: record.requestFraming)
-        if head.buffer != outbox { exchanges[exchange].replay = head }
-        guard let upstream = connection(for: exchange) else { return }
+        var reuse: Reuse = record.method.isIdempotent ? .never : .recent
+        if head.buffer != outbox {
+            exchanges[exchange].replay = head
+            reuse = .always
+        }
+        guard let upstream = connection(for: exchange, reuse) else { return }
         sendRequest(head, body, ending, on: upstream)
         armClient(client)
     }
@@ -60,12 +73,47 @@ extension ProxyLoop {
         let context = ForwardingContext(
             trust: clients[client].trust,
             clientAddress: clients[client].address,
-            localPort: clients[client].localPort,
             framing: exchanges[exchange].requestFraming,
-            expectation: requestHead.value.expectsContinue ? .forward : .withhold
+            expectation: requestHead.value.expectsContinue ? .forward : .withhold,
+            offer: exchanges[exchange].offeredProtocols.isEmpty ? .withhold : .forward,
+            identity: exchanges[exchange].keptID.isEmpty
+                ? .made(exchanges[exchange].requestID) : .kept,
+            startMicroseconds: (exchanges[exchange].startedAt &+ wallOffset) / 1_000
         )
         buffers.append(to: &head, reading: received) { bytes, output in
             requestHead.value.writeForwarded(from: bytes, into: &output, context: context)
+        }
+    }
+
+    /// Takes over the id that a trusted peer has given a request, so that an answer of weir's own
+    /// can carry it.
+    private func keepRequestID(_ head: BufferRange, of exchange: SlabIndex<Exchange>) {
+        guard clients[exchanges[exchange].client].trust == .trusted,
+            let id = buffers.read(head, { requestHead.value.requestID($0) })
+        else { return }
+        let start = head.lowerBound + id.lowerBound
+        exchanges[exchange].keptID =
+            buffers.keep(BufferRange(head.buffer, start..<start + id.count)) ?? .none
+    }
+
+    /// Answers a request that may be forwarded no further (RFC 9110 §7.6.2).
+    private func answerFinally(_ headBytes: BufferRange, of exchange: SlabIndex<Exchange>) {
+        if !exchanges[exchange].isRequestWhole { exchanges[exchange].fate = .close }
+        let context = ResponseContext(
+            framing: .none,
+            fate: exchanges[exchange].fate,
+            clientVersion: exchanges[exchange].clientVersion,
+            date: date
+        )
+        var head = BufferRange(outbox, 0..<0)
+        buffers.append(to: &head, reading: headBytes) { bytes, output in
+            requestHead.value.writeFinalAnswer(from: bytes, into: &output, context: context)
+        }
+        exchanges[exchange].status = 200
+        exchanges[exchange].stage = .answered
+        sendResponse(head, .none, .none, to: exchanges[exchange].client)
+        if exchanges.isLive(exchange), clients[exchanges[exchange].client].output.isEmpty {
+            finish(exchange)
         }
     }
 
@@ -106,6 +154,10 @@ extension ProxyLoop {
     ///   - exchange: whose body it is.
     func forwardBody(_ received: inout BufferRange, of exchange: SlabIndex<Exchange>) {
         guard let portion = takeRequestBody(&received, of: exchange) else { return }
+        // Who sends does not wait for a 100 any more.
+        if exchanges[exchange].continuation == .awaited {
+            exchanges[exchange].continuation = .unasked
+        }
         var head = BufferRange(outbox, 0..<0)
         let (body, ending) = frame(&head, portion, as: exchanges[exchange].requestFraming)
         let upstream = exchanges[exchange].upstream
@@ -113,6 +165,16 @@ extension ProxyLoop {
             sendRequest(head, body, ending, on: upstream)
         }
         armClient(exchanges[exchange].client)
+    }
+
+    /// Whether a request may go out on a connection that upstream may be closing just now.
+    enum Reuse: BitwiseCopyable {
+        /// It is kept, to be sent again.
+        case always
+        /// It cannot be sent twice, so only where upstream has had no reason to close yet.
+        case recent
+        /// It could be sent twice, but is too large to be kept, or not all there.
+        case never
     }
 
     /// Whether a request may have to be sent again: it goes out on a connection that upstream may
@@ -135,7 +197,7 @@ extension ProxyLoop {
         on upstream: SlabIndex<UpstreamConnection>
     ) {
         precondition(upstreams[upstream].output.isEmpty, "what is kept goes first")
-        guard upstreams[upstream].phase != .backlogged else {
+        guard upstreams[upstream].phase != .waiting else {
             keepRequest(head, body, ending, dropping: 0, on: upstream)
             return
         }

@@ -24,6 +24,7 @@ extension ProxyLoop {
             let portion = takeBody(&exchanges[exchange].responseBody, from: rest)
             rest = portion.rest
             relay(BufferRange(outbox, 0..<0), portion, of: exchange)
+        case .tunnelled: tunnelToClient(&rest, of: exchange)
         case .answered: break
         }
         keepResponse(rest, on: upstream)
@@ -51,7 +52,9 @@ extension ProxyLoop {
             case .complete(let length):
                 let head = received
                 received = received.dropping(length)
-                if responseHead.value.isInterim {
+                if responseHead.value.status == 101 {
+                    openTunnel(head, &received, of: exchange)
+                } else if responseHead.value.isInterim {
                     relayInterim(head, of: exchange)
                     // The next head waits until the client has taken this one.
                     if !clients[exchanges[exchange].client].output.isEmpty { return }
@@ -62,12 +65,36 @@ extension ProxyLoop {
         }
     }
 
+    /// More would keep an exchange from ever getting its answer.
+    private static var interimCountMax: Int { 32 }
+
     /// Relays a 1xx response (RFC 9110 §15.2); HTTP/1.0 does not know them.
     private func relayInterim(_ received: BufferRange, of exchange: SlabIndex<Exchange>) {
+        exchanges[exchange].interimCount += 1
+        guard exchanges[exchange].interimCount <= Self.interimCountMax else {
+            fail(exchange, because: .tooManyInterim)
+            return
+        }
+        if responseHead.value.status == 100 {
+            // The client has had this one from weir.
+            if exchanges[exchange].continuation == .given { return }
+            exchanges[exchange].continuation = .unasked
+        }
         guard exchanges[exchange].clientVersion == .http11 else { return }
         var head = BufferRange(outbox, 0..<0)
         writeResponseHead(of: received, into: &head, of: exchange)
         sendResponse(head, .none, .none, to: exchanges[exchange].client)
+    }
+
+    /// Tells a client that waits for it to send its body, because upstream has said nothing: a
+    /// server that does not know `Expect` waits for the body (RFC 9110 §10.1.1).
+    func giveContinue(_ exchange: SlabIndex<Exchange>) {
+        exchanges[exchange].continuation = .given
+        var head = BufferRange(outbox, 0..<0)
+        buffers.append(to: &head) { PlainResponse.writeContinue(into: &$0) }
+        let client = exchanges[exchange].client
+        sendResponse(head, .none, .none, to: client)
+        if exchanges.isLive(exchange) { armClient(client) }
     }
 
     private func relayHead(
@@ -79,7 +106,11 @@ extension ProxyLoop {
         exchanges[exchange].upstreamPersistence = responseHead.value.persistence
         exchanges[exchange].responseBody = BodyReader(framing)
         exchanges[exchange].responseFraming = outgoingFraming(framing, of: exchange)
-        if exchanges[exchange].responseFraming == .untilClose || stage == .draining {
+        exchanges[exchange].continuation = .unasked
+        // Whether the client still sends the rest of its request is not known.
+        if exchanges[exchange].responseFraming == .untilClose || stage == .draining
+            || !exchanges[exchange].isRequestWhole
+        {
             exchanges[exchange].fate = .close
         }
         var head = BufferRange(outbox, 0..<0)
@@ -108,7 +139,7 @@ extension ProxyLoop {
         }
     }
 
-    private func writeResponseHead(
+    func writeResponseHead(
         of received: BufferRange,
         into head: inout BufferRange,
         of exchange: SlabIndex<Exchange>
@@ -117,7 +148,7 @@ extension ProxyLoop {
             framing: exchanges[exchange].responseFraming,
             fate: exchanges[exchange].fate,
             clientVersion: exchanges[exchange].clientVersion,
-            date: currentDate()
+            date: date
         )
         buffers.append(to: &head, reading: received) { bytes, output in
             responseHead.value.writeForwarded(from: bytes, into: &output, context: context)
@@ -202,6 +233,8 @@ extension ProxyLoop {
             var portion = BodyPortion(rest: .none)
             portion.outcome = .finished
             relay(BufferRange(outbox, 0..<0), portion, of: exchange)
+        case .tunnelled where departure == .finished: finishUpstreamSide(of: exchange)
+        case .tunnelled: closeTunnel(exchange, .reset)
         case .answered: break
         }
     }

@@ -12,6 +12,7 @@ internal import WeirIO
 /// - `+Request` starts the exchange and sends the request on, `+Upstream` connects, pools and
 ///   reads;
 /// - `+Response` relays the response, `+Completion` ends the exchange, well or not;
+/// - `+Tunnel` carries bytes both ways once protocols were switched;
 /// - `+Deadlines` bounds every wait, `+Drain` ends the loop.
 ///
 /// No method allocates, retains or re-enters the loop per request; records are reached by index,
@@ -46,7 +47,10 @@ final class ProxyLoop {
     var now: UInt64
     /// The same moment as the `Date` of responses that lack one; renewed once a second.
     var date: HTTPDate
-    var dateExpiresAt: UInt64 = 0
+    private var dateExpiresAt: UInt64 = 0
+    /// What has to be added to monotonic nanoseconds to get those since 1970.
+    private(set) var wallOffset: UInt64 = 0
+    var requestIDs: RequestIDSequence
     /// Idle upstream connections, the one used last first: the others can age.
     var firstIdle = SlabIndex<UpstreamConnection>.none
     /// Clients whose next request may be in hand already, served once a turn each.
@@ -89,6 +93,8 @@ final class ProxyLoop {
         self.log = log
         now = Clock.monotonic()
         date = HTTPDate(unixSeconds: 0)
+        var generator = SystemRandomNumberGenerator()
+        requestIDs = RequestIDSequence(seeds: (generator.next(), generator.next()))
         poller = try Poller()
         // Every client may have an upstream connection of its own, and one more for each that is
         // just being closed.
@@ -125,6 +131,7 @@ final class ProxyLoop {
             let count = poller.wait(milliseconds: sleep)
             now = Clock.monotonic()
             status.turnStarted(at: now)
+            if now >= dateExpiresAt { readWallClock() }
             for position in 0..<count { dispatch(poller.event(position)) }
             while let timer = timers.nextExpired(at: now) { expire(timer) }
             endTurn()
@@ -157,13 +164,10 @@ final class ProxyLoop {
         if stage == .draining, clients.count == 0 { stage = .ended }
     }
 
-    /// The `Date` for responses of this moment.
-    func currentDate() -> HTTPDate {
-        if now >= dateExpiresAt {
-            let wall = Clock.wall()
-            date = HTTPDate(unixSeconds: Int64(wall / 1_000_000_000))
-            dateExpiresAt = now &+ (1_000_000_000 &- wall % 1_000_000_000)
-        }
-        return date
+    private func readWallClock() {
+        let wall = Clock.wall()
+        date = HTTPDate(unixSeconds: Int64(wall / 1_000_000_000))
+        wallOffset = wall &- now
+        dateExpiresAt = now &+ (1_000_000_000 &- wall % 1_000_000_000)
     }
 }

@@ -17,6 +17,15 @@ enum Refusal: BitwiseCopyable, Sendable {
         }
     }
 
+    /// One word for the cause, the same in logs, in metrics and in the documentation.
+    var reason: String {
+        switch self {
+        case .head(let error): error.reason
+        case .body(let error): error.reason
+        case .failure(let error): error.reason
+        }
+    }
+
     /// One sentence for the person who reads the answer.
     var explanation: String {
         switch self {

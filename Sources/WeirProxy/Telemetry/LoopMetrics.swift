@@ -31,6 +31,9 @@ final class LoopMetrics: Sendable {
     let acceptErrors = Counter()
     let bytesReceived = Counter()
     let bytesTransmitted = Counter()
+    let tunnels = Gauge()
+    let tunnelBytesReceived = Counter()
+    let tunnelBytesTransmitted = Counter()
 
     /// Everything at zero, at the time `now`, in nanoseconds of a clock that does not go back.
     init(now: UInt64) {
@@ -60,6 +63,29 @@ extension LoopMetrics {
         if case .measured(let nanoseconds) = exchange.applicationTime {
             applicationDurations.observe(nanoseconds, now: exchange.now)
         }
+    }
+
+    /// A request has ended in a switch of protocols: it is counted, but how long a tunnel stands
+    /// says nothing about how fast requests are.
+    func requestTunnelled(_ method: Method) {
+        activeRequests.decrement(method)
+        responses[StatusCell.index(of: 101)].increment()
+        tunnels.increment()
+    }
+
+    /// A tunnel is gone.
+    func tunnelClosed() {
+        tunnels.decrement()
+    }
+
+    /// Bytes were taken from a client for upstream.
+    func tunnelReceived(bytes: Int) {
+        tunnelBytesReceived.add(UInt64(clamping: bytes))
+    }
+
+    /// Bytes were taken from upstream for a client.
+    func tunnelTransmitted(bytes: Int) {
+        tunnelBytesTransmitted.add(UInt64(clamping: bytes))
     }
 
     /// A failure was answered or has cut an exchange off.

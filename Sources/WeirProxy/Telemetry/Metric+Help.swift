@@ -25,6 +25,8 @@ extension Metric {
         case .connectionsOpened: "Connections accepted from clients."
         case .acceptErrors: "Connections of clients that the kernel did not hand over."
         case .bytes: "Bytes received from and transmitted to clients."
+        case .tunnels: "Connections that have switched protocols, such as WebSockets."
+        case .tunnelBytes: "Bytes carried from and to clients after a switch of protocols."
         case .buildInfo: "The version of weir that is running, always 1."
         case .processCPU: "Time that weir has spent on the processors, user and system."
         case .processResidentMemory: "Memory that weir holds in RAM."

@@ -27,6 +27,11 @@ extension Metric {
         case .connectionsOpened: each([("http/1.1", loops.connectionsOpened)])
         case .acceptErrors: one(.count(loops.acceptErrors))
         case .bytes: each([("receive", loops.bytesReceived), ("transmit", loops.bytesTransmitted)])
+        case .tunnels: one(.level(loops.tunnels))
+        case .tunnelBytes:
+            each([
+                ("receive", loops.tunnelBytesReceived), ("transmit", loops.tunnelBytesTransmitted),
+            ])
         case .buildInfo: each([(scrape.version, Int64(1))])
         case .processCPU: of(scrape.process) { .number($0.cpuSeconds) }
         case .processResidentMemory: of(scrape.process) { .count($0.residentBytes) }

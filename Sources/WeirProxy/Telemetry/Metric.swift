@@ -29,6 +29,8 @@ enum Metric: String, CaseIterable, Sendable {
     case connectionsOpened = "weir_connections_total"
     case acceptErrors = "weir_accept_errors_total"
     case bytes = "weir_bytes_total"
+    case tunnels = "weir_tunnels"
+    case tunnelBytes = "weir_tunnel_bytes_total"
     // The process.
     case buildInfo = "weir_build_info"
     case processCPU = "process_cpu_seconds_total"
@@ -65,9 +67,10 @@ enum Metric: String, CaseIterable, Sendable {
             .upstreamDuration:
             .histogram
         case .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
-            .connectionsOpened, .acceptErrors, .bytes, .processCPU, .seriesDropped:
+            .connectionsOpened, .acceptErrors, .bytes, .tunnelBytes, .processCPU, .seriesDropped:
             .counter
-        case .serverActiveRequests, .upstreamUp, .upstreamConnections, .connections, .buildInfo,
+        case .serverActiveRequests, .upstreamUp, .upstreamConnections, .connections, .tunnels,
+            .buildInfo,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads:
             .gauge
@@ -84,10 +87,10 @@ enum Metric: String, CaseIterable, Sendable {
         case .upstreamRetries, .gatewayErrors: ["reason"]
         case .clientAborts: ["stage"]
         case .connections, .connectionsOpened: ["protocol"]
-        case .bytes: ["direction"]
+        case .bytes, .tunnelBytes: ["direction"]
         case .buildInfo: ["version"]
         case .requests, .requestDuration, .upstreamConnectDuration, .upstreamResponseStart,
-            .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .processCPU,
+            .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .tunnels, .processCPU,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads, .seriesDropped:
             []

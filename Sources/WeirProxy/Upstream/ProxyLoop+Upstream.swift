@@ -6,13 +6,24 @@ internal import WeirIO
 extension ProxyLoop {
     // MARK: Taking a connection
 
+    /// For how long an idle connection is as good as a new one: no server that keeps connections
+    /// at all closes them sooner.
+    private static var recentIdle: UInt64 { 500_000_000 }
+
     /// A connection for an exchange: the idle one used last, or a new one.
     ///
-    /// - Parameter exchange: what it is for.
+    /// - Parameters:
+    ///   - exchange: what it is for.
+    ///   - reuse: whether it may be an idle one.
     /// - Returns: the connection; `nil` when there is none, and the exchange has failed.
-    func connection(for exchange: SlabIndex<Exchange>) -> SlabIndex<UpstreamConnection>? {
+    func connection(
+        for exchange: SlabIndex<Exchange>,
+        _ reuse: Reuse
+    ) -> SlabIndex<UpstreamConnection>? {
         let idle = firstIdle
-        guard idle != .none else { return newConnection(for: exchange) }
+        guard idle != .none, reuse != .never,
+            reuse == .always || now &- upstreams[idle].idleSince < Self.recentIdle
+        else { return newConnection(for: exchange) }
         removeFromPool(idle)
         upstreams[idle].phase = .active
         upstreams[idle].isReused = true
@@ -65,7 +76,7 @@ extension ProxyLoop {
             // send cost 4 % of a request more than before it.
             if address.family != .unix { watch(upstream, for: .everything) }
             if !upstreams[upstream].output.isEmpty { flushRequest(on: upstream) }
-        case .backlogFull: upstreams[upstream].phase = .backlogged
+        case .backlogFull: upstreams[upstream].phase = .waiting
         case .failed(let code): connectFailed(upstream, code)
         }
         if upstreams.isLive(upstream) { armUpstream(upstream) }
@@ -101,22 +112,51 @@ extension ProxyLoop {
         status.upstreamAnswered(at: moment)
     }
 
-    /// Upstream could not be connected to: tries its next address, if there is one.
+    /// Upstream could not be connected to: tries its next address, or waits for it to come back.
     private func connectFailed(_ upstream: SlabIndex<UpstreamConnection>, _ code: ErrorCode) {
         status.upstreamFailed(at: now)
         let exchange = upstreams[upstream].exchange
         exchanges[exchange].addressesTried += 1
-        guard exchanges[exchange].addressesTried < plan.upstreamAddresses.count else {
-            fail(exchange, because: GatewayError(connecting: code))
+        upstreamAddress = (upstreamAddress + 1) % plan.upstreamAddresses.count
+        guard exchanges[exchange].addressesTried % plan.upstreamAddresses.count != 0 else {
+            wait(upstream, code)
             return
         }
         metrics.upstreamRetried(.connectFailed)
-        upstreamAddress = (upstreamAddress + 1) % plan.upstreamAddresses.count
         let request = upstreams[upstream].output
         upstreams[upstream].output = .none
         closeUpstream(upstream)
         // Without a request yet, whoever asked for the connection is still waiting for it.
         if !request.isEmpty { send(again: request, for: exchange) }
+    }
+
+    /// Has a request wait for upstream, which refuses connections while it restarts.
+    private func wait(_ upstream: SlabIndex<UpstreamConnection>, _ code: ErrorCode) {
+        let exchange = upstreams[upstream].exchange
+        let error = GatewayError(connecting: code)
+        guard error != .connectTimeout, now < exchanges[exchange].readyAt &+ plan.upstreamWait
+        else {
+            fail(exchange, because: error)
+            return
+        }
+        upstreams[upstream].phase = .waiting
+        upstreams[upstream].socket.close()
+        upstreams[upstream].interest = .nothing
+        armUpstream(upstream)
+    }
+
+    /// Knocks again.
+    func retry(_ upstream: SlabIndex<UpstreamConnection>) {
+        metrics.upstreamRetried(.connectFailed)
+        if !upstreams[upstream].socket.isOpen {
+            guard let socket = openSocket() else {
+                fail(upstreams[upstream].exchange, because: .upstreamUnreachable)
+                return
+            }
+            upstreams[upstream].socket = socket
+            upstreams[upstream].connectStartedAt = now
+        }
+        connect(upstream)
     }
 
     /// Sends a whole request on a new connection.
@@ -130,7 +170,7 @@ extension ProxyLoop {
             return
         }
         upstreams[upstream].output = request
-        if upstreams[upstream].phase != .backlogged { flushRequest(on: upstream) }
+        if upstreams[upstream].phase != .waiting { flushRequest(on: upstream) }
     }
 
     // MARK: Events
@@ -238,8 +278,9 @@ extension ProxyLoop {
 
     /// Takes an upstream connection off its exchange, for the next one or for good.
     func release(_ upstream: SlabIndex<UpstreamConnection>, _ fate: ConnectionFate) {
+        // A connection that began with a PROXY header belongs to one client.
         guard fate == .keepAlive, !upstreams[upstream].hasFinished,
-            !upstreams[upstream].isReadable, stage == .serving
+            !upstreams[upstream].isReadable, stage == .serving, !plan.proxyProtocol.isSent
         else {
             closeUpstream(upstream)
             return
@@ -247,6 +288,7 @@ extension ProxyLoop {
         buffers.give(back: upstreams[upstream].input.buffer)
         upstreams[upstream].input = .none
         upstreams[upstream].phase = .idle
+        upstreams[upstream].idleSince = now
         upstreams[upstream].exchange = .none
         upstreams[upstream].previousIdle = .none
         upstreams[upstream].nextIdle = firstIdle
@@ -271,7 +313,7 @@ extension ProxyLoop {
             removeFromPool(upstream)
             metrics.upstreamConnectionClosed(in: .idle)
         case .active: metrics.upstreamConnectionClosed(in: .active)
-        case .connecting, .backlogged: metrics.upstreamConnectionClosed(in: .connecting)
+        case .connecting, .waiting: metrics.upstreamConnectionClosed(in: .connecting)
         }
         upstreams[upstream].phase = .closed
         let exchange = upstreams[upstream].exchange

@@ -6,8 +6,8 @@ internal import WeirIO
 struct UpstreamConnection: ~Copyable {
     /// What the connection is doing.
     enum Phase: BitwiseCopyable {
-        /// The listener's backlog is full; waits to try again.
-        case backlogged
+        /// The listener's backlog is full, or nobody listens; waits to try again.
+        case waiting
         /// On its way.
         case connecting
         /// Serves an exchange.
@@ -39,8 +39,10 @@ struct UpstreamConnection: ~Copyable {
     var input = BufferRange.none
     /// Not yet taken by upstream's socket.
     var output = BufferRange.none
-    /// When the first attempt to connect began.
-    let connectStartedAt: UInt64
+    /// When the attempt to connect began.
+    var connectStartedAt: UInt64
+    /// When it was put into the pool.
+    var idleSince: UInt64 = 0
 
     init(socket: consuming StreamSocket, for exchange: SlabIndex<Exchange>, at now: UInt64) {
         self.socket = socket

@@ -13,6 +13,9 @@ import WeirProxy
         .metrics: "[::1]:9103",
         .metricsPath: "/custom",
         .metricsPrefix: "django",
+        .trustProxies: "10.0.0.0/8,fd00::/8,192.0.2.1,unix",
+        .proxyProtocol: "both",
+        .upstreamWait: "16s",
         .connectTimeout: "1s",
         .responseTimeout: "2s",
         .upstreamIdleTimeout: "3s",
@@ -20,6 +23,7 @@ import WeirProxy
         .bodyTimeout: "5s",
         .idleTimeout: "6s",
         .sendTimeout: "7s",
+        .tunnelTimeout: "17s",
         .maxHeaderBytes: "8k",
         .maxHeaders: "9",
         .maxTarget: "10k",
@@ -81,8 +85,8 @@ import WeirProxy
     func repeated() throws {
         let arguments = try ServeOption.allCases.flatMap { option in
             let sample = try #require(Self.samples[option])
-            // Of listeners there may be several, and each is read.
-            return option == .listen
+            // Of some there may be several, and each is read.
+            return [.listen, .trustProxies].contains(option)
                 ? [option.flag, sample] : [option.flag, "~", option.flag, sample]
         }
         expectSamples(in: try settings(arguments))

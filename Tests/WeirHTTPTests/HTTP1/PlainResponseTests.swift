@@ -9,10 +9,12 @@ struct PlainResponseTests {
     private func response(_ status: UInt16, _ explanation: String = "why") -> PlainResponse {
         PlainResponse(
             status: status,
+            reason: "cause",
             explanation: explanation,
             answering: .get,
             fate: .close,
-            date: HTTPDate(unixSeconds: 784_111_777)
+            date: HTTPDate(unixSeconds: 784_111_777),
+            requestID: "id-1"
         )
     }
 
@@ -26,7 +28,7 @@ struct PlainResponseTests {
             text(response(400)) == """
                 HTTP/1.1 400 Bad Request\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r
                 Content-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r
-                Connection: close\r\n\r\n400 Bad Request: why\n
+                X-Request-ID: id-1\r\nConnection: close\r\n\r\n400 Bad Request: why\n
                 """
         )
     }
@@ -41,7 +43,7 @@ struct PlainResponseTests {
             text(response) == """
                 HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r
                 Content-Type: text/plain; charset=utf-8\r\nContent-Length: 29\r
-                Retry-After: 30\r\n\r\n
+                X-Request-ID: id-1\r\nRetry-After: 30\r\n\r\n
                 """
         )
     }
@@ -50,6 +52,30 @@ struct PlainResponseTests {
     func namesMethods() {
         #expect(text(response(405)).contains("\r\nAllow: GET, HEAD, POST, "))
         #expect(!text(response(400)).contains("Allow"))
+    }
+
+    @Test("is a problem in JSON for those who ask (RFC 9457 §3)")
+    func isProblem() {
+        var response = response(504, "it's late")
+        response.format = .problem
+        #expect(
+            text(response) == """
+                HTTP/1.1 504 Gateway Timeout\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r
+                Content-Type: application/problem+json\r\nContent-Length: 120\r
+                X-Request-ID: id-1\r\nConnection: close\r\n\r
+                {"type":"about:blank","title":"Gateway Timeout","status":504,\
+                "detail":"it's late","reason":"cause","request_id":"id-1"}
+
+                """
+        )
+    }
+
+    @Test("needs no escape in JSON for any refusal", arguments: HeadError.allCases)
+    func needsNoEscape(error: HeadError) {
+        let plain = error.explanation.unicodeScalars.allSatisfy {
+            $0.isASCII && $0.value >= 0x20 && $0 != "\"" && $0 != "\\"
+        }
+        #expect(plain)
     }
 
     @Test("tells an HTTP/1.0 client that its connection stays")
@@ -64,6 +90,8 @@ struct PlainResponseTests {
     func fitsRoom() {
         var response = response(431, String(repeating: "x", count: 5000))
         response.retryAfterSeconds = .max
+        response.format = .problem
+        response.requestID = String(repeating: "i", count: RequestID.keptBytesMax)
         let parts = text(response).split(separator: "\r\n\r\n", maxSplits: 1)
         #expect(parts.count == 2)
         #expect(parts[0].contains("Content-Length: \(parts[1].utf8.count)"))

@@ -6,7 +6,16 @@ import Testing
 
 @Suite("Forwarded requests")
 struct RequestForwardTests {
-    static let added = "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n\r\n"
+    static let added =
+        "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nX-Forwarded-Port: 80\r\n" + end()
+
+    /// What every head ends with.
+    static func end(
+        forwarded: String = "for=unknown;host=\"h\";proto=http",
+        via: String = "1.1"
+    ) -> String {
+        "Forwarded: \(forwarded)\r\nX-Request-Start: t=0\r\nVia: \(via) weir\r\n\r\n"
+    }
 
     @Test("keep every other field byte for byte and in order (RFC 9110 §5.3)")
     func keepFields() {
@@ -51,7 +60,7 @@ struct RequestForwardTests {
         "cannot be robbed of a field by naming it in Connection",
         arguments: [
             "Host", "Cookie", "Authorization", "Via", "X-Request-ID", "Traceparent", "Content-Type",
-            "Content-Encoding", "Cache-Control", "Tracestate", "X-Request-Start", "Date",
+            "Content-Encoding", "Cache-Control", "Tracestate", "Date",
         ]
     )
     func protectFields(name: String) {
@@ -71,10 +80,10 @@ struct RequestForwardTests {
             """
         #expect(
             forwarded(text, trust: .trusted, address: "10.0.0.1") == """
-                POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r
+                POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r
                 Content-Length: 5\r\nX-Forwarded-For: 1.1.1.1, 10.0.0.1\r
-                X-Forwarded-Host: h\r\n\r\n
-                """
+                X-Forwarded-Host: h\r\nX-Forwarded-Port: 443\r\n
+                """ + Self.end(forwarded: "for=x, for=10.0.0.1;host=\"h\";proto=https")
         )
     }
 
@@ -151,14 +160,16 @@ struct RequestForwardTests {
     )
     func rewriteTarget(text: String, start: String, host: String) {
         let forwardedHost = host.isEmpty ? "" : "X-Forwarded-Host: \(host)\r\n"
-        #expect(
-            forwarded(TestBytes(text + "\r\n"))
-                == start + "X-Forwarded-Proto: http\r\n" + forwardedHost + "\r\n"
+        let parameter = host.isEmpty ? "" : ";host=\"\(host)\""
+        let end = Self.end(
+            forwarded: "for=unknown\(parameter);proto=http",
+            via: text.contains("HTTP/1.0") ? "1.0" : "1.1"
         )
-        #expect(
-            forwarded(TestBytes(text + "A: b\r\n\r\n"))
-                == start + "A: b\r\nX-Forwarded-Proto: http\r\n" + forwardedHost + "\r\n"
-        )
+        let port = host.hasSuffix(":1") ? "1" : "80"
+        let added =
+            "X-Forwarded-Proto: http\r\n\(forwardedHost)X-Forwarded-Port: \(port)\r\n\(end)"
+        #expect(forwarded(TestBytes(text + "\r\n")) == start + added)
+        #expect(forwarded(TestBytes(text + "A: b\r\n\r\n")) == start + "A: b\r\n" + added)
     }
 
     static let claims = """
@@ -171,10 +182,10 @@ struct RequestForwardTests {
     func replaceClaims() {
         let text = TestBytes("GET / HTTP/1.1\r\nHost: h\r\n\(Self.claims)\r\n")
         #expect(
-            forwarded(text, address: "2001:db8::1", port: 8000) == """
+            forwarded(text, address: "2001:db8::1") == """
                 GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 2001:db8::1\r
-                X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nX-Forwarded-Port: 8000\r\n\r\n
-                """
+                X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nX-Forwarded-Port: 80\r\n
+                """ + Self.end(forwarded: "for=\"[2001:db8::1]\";host=\"h\";proto=http")
         )
     }
 
@@ -187,10 +198,14 @@ struct RequestForwardTests {
             X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3
             """
         #expect(
-            forwarded(text, trust: .trusted, address: "9.9.9.9", port: 8000)
-                == start + ", 9.9.9.9\r\n\r\n"
+            forwarded(text, trust: .trusted, address: "9.9.9.9")
+                == start + ", 9.9.9.9\r\n"
+                + Self.end(forwarded: "for=9.9.9.9;host=\"a\";proto=https")
         )
-        #expect(forwarded(text, trust: .trusted) == start + "\r\n\r\n")
+        #expect(
+            forwarded(text, trust: .trusted)
+                == start + "\r\n" + Self.end(forwarded: "for=unknown;host=\"a\";proto=https")
+        )
     }
 
     @Test("add nothing to what a trusted peer has left empty")
@@ -202,20 +217,137 @@ struct RequestForwardTests {
     @Test("never outgrow the room that is promised for them")
     func fitTheirRoom() {
         let host = String(repeating: "h", count: 255) + ":65535"
-        let text = TestBytes("PUT http://\(host) HTTP/1.0\r\n\r\n")
+        let text = TestBytes("OPTIONS http://\(host) HTTP/1.0\r\nMax-Forwards:9\r\n\r\n")
         var head = RequestHead(limits: .test)
         #expect(text.withSpan { head.parse($0) } == .complete(length: text.count))
         let context = ForwardingContext(
             trust: .untrusted,
-            clientAddress: AddressText(String(repeating: "a", count: 47)),
-            localPort: 65_535,
+            clientAddress: AddressText(String(repeating: ":", count: 45)),
             framing: .counted(.max),
-            expectation: .forward
+            expectation: .forward,
+            offer: .withhold,
+            identity: .made(RequestID(high: .max, low: .max)),
+            startMicroseconds: .max
         )
-        let output = written(capacity: text.count + RequestHead.forwardedOverheadBytes) { output in
+        let room = text.count + head.forwardedOverheadBytes
+        let output = written(capacity: room) { output in
             text.withSpan { head.writeForwarded(from: $0, into: &output, context: context) }
         }
-        #expect(output.utf8.count - text.count < RequestHead.forwardedOverheadBytes)
-        #expect(output.hasSuffix("X-Forwarded-Port: 65535\r\n\r\n"))
+        #expect(output.utf8.count <= room)
+        #expect(output.hasSuffix("Via: 1.0 weir\r\n\r\n"))
+    }
+
+    @Test("take the host that a trusted peer names into their room")
+    func fitNamedHost() {
+        let name = String(repeating: "n", count: 255)
+        let text = TestBytes("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host:\(name)\r\n\r\n")
+        let output = forwarded(text, trust: .trusted, address: "::1")
+        #expect(output?.contains(";host=\"\(name)\";proto=http\r\n") == true)
+    }
+
+    @Test(
+        "name the port that the client has used, not that of a socket",
+        arguments: [
+            ("Host: a", "80"), ("Host: a:8080", "8080"), ("Host: [::1]", "80"),
+            ("Host: [::1]:81", "81"), ("Host: 1.2.3.4", "80"), ("Host: a:", "80"),
+            ("Host: a:1\r\nX-Forwarded-Host: b:2", "2"),
+            ("Host: a\r\nX-Forwarded-Proto: https", "443"),
+            ("Host: a\r\nX-Forwarded-Host: b\r\nX-Forwarded-Proto: https", "443"),
+            ("Host: a\r\nX-Forwarded-Port: 9", "9"), ("Host: a\r\nX-Forwarded-Ssl: on", "443"),
+        ]
+    )
+    func namePort(fields: String, port: String) {
+        let text = TestBytes("GET / HTTP/1.1\r\n\(fields)\r\n\r\n")
+        let output = forwarded(text, trust: .trusted) ?? ""
+        let lines = output.split(separator: "\r\n").filter { $0.hasPrefix("X-Forwarded-Port") }
+        #expect(lines == ["X-Forwarded-Port: \(port)"])
+    }
+
+    @Test(
+        "say the protocol as a trusted peer does, whichever word it has for it",
+        arguments: [
+            ("X-Forwarded-Ssl: on", "https"), ("X-Forwarded-Ssl: off", "http"),
+            ("X-Forwarded-Protocol: ssl", "https"), ("X-Forwarded-Protocol: http", "http"),
+        ]
+    )
+    func sayProtocol(word: String, proto: String) {
+        let text = TestBytes("GET / HTTP/1.1\r\nHost: h\r\n\(word)\r\n\r\n")
+        let trusted = forwarded(text, trust: .trusted) ?? ""
+        #expect(trusted.contains("\r\n\(word)\r\n"))
+        #expect(trusted.contains("\r\nX-Forwarded-Proto: \(proto)\r\n"))
+        #expect(trusted.contains(";proto=\(proto)\r\n"))
+        #expect(forwarded(text) == "GET / HTTP/1.1\r\nHost: h\r\n" + Self.added)
+    }
+
+    @Test("do not take what is no host or no protocol into Forwarded (RFC 7239 §4)")
+    func distrustWords() {
+        let text: TestBytes = """
+            GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: a"b\r\nX-Forwarded-Proto: x;y\r\n\r\n
+            """
+        let output = forwarded(text, trust: .trusted)
+        #expect(output?.contains("Forwarded: for=unknown;host=\"h\";proto=http\r\n") == true)
+    }
+
+    @Test("carry the id of a trusted peer once, or a new one in its place")
+    func carryIdentity() {
+        let text: TestBytes = """
+            GET / HTTP/1.1\r\nx-request-id: one\r\nHost: h\r\nX-Request-ID: two\r\n\r\n
+            """
+        let kept = "GET / HTTP/1.1\r\nx-request-id: one\r\nHost: h\r\n" + Self.added
+        #expect(forwarded(text, trust: .trusted) == kept)
+        let id = RequestID(high: 0x0123_4567_89AB_CDEF, low: 7)
+        let made = forwarded(text, identity: .made(id))
+        #expect(made?.contains("one") == false)
+        #expect(made?.contains("two") == false)
+        let line = "\r\nX-Request-ID: 0123456789abcdef0000000000000007\r\n"
+        #expect(made?.contains(line) == true)
+    }
+
+    @Test("say when the request came, whatever the client says")
+    func carryStart() {
+        let text: TestBytes = "GET / HTTP/1.1\r\nHost: h\r\nX-Request-Start: t=1\r\n\r\n"
+        let output = forwarded(text, trust: .trusted, startMicroseconds: 1_795_000_000_000_042)
+        #expect(output?.contains("t=1\r\n") == false)
+        #expect(output?.contains("\r\nX-Request-Start: t=1795000000000042\r\n") == true)
+    }
+
+    @Test(
+        "offer the protocols that the client does, but for HTTP/2 (RFC 9110 §7.8)",
+        arguments: [
+            ("websocket", "websocket"), ("h2c, websocket", "websocket"), ("A/1,b , c", "A/1, b, c"),
+            ("a\r\nUpgrade: b", "a, b"), ("a, b, c, d, e", "a, b, c, d"),
+        ]
+    )
+    func passOffer(offered: String, passed: String) {
+        let text = "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: \(offered)\r\n\r\n"
+        #expect(
+            forwarded(TestBytes(text), offer: .forward)
+                == "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: \(passed)\r\n"
+                + Self.added
+        )
+    }
+
+    @Test("count down Max-Forwards of TRACE and OPTIONS alone (RFC 9110 §7.6.2)")
+    func countDown() {
+        let fields = "Host: h\r\nMax-Forwards: 010\r\n"
+        let start = " / HTTP/1.1\r\nHost: h\r\nMax-Forwards: "
+        for method in ["TRACE", "OPTIONS"] {
+            #expect(
+                forwarded(TestBytes("\(method) / HTTP/1.1\r\n\(fields)\r\n"))
+                    == method + start + "9\r\n" + Self.added
+            )
+        }
+        #expect(
+            forwarded(TestBytes("GET / HTTP/1.1\r\n\(fields)\r\n"))
+                == "GET" + start + "010\r\n" + Self.added
+        )
+    }
+
+    @Test("are HTTP/1.1 for a client of a higher minor version (RFC 9110 §2.5)")
+    func lowerVersion() {
+        #expect(
+            forwarded("GET /a HTTP/1.9\r\nHost: h\r\n\r\n")
+                == "GET /a HTTP/1.1\r\nHost: h\r\n" + Self.added
+        )
     }
 }

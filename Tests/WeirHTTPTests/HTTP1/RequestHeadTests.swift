@@ -17,7 +17,8 @@ struct RequestHeadTests {
         #expect(head.framing == MessageFraming.none)
         #expect(head.persistence == .keepAlive)
         #expect(!head.expectsContinue)
-        #expect(!head.upgradeRequested)
+        #expect(!head.offersProtocols)
+        #expect(!head.acceptsProblems)
     }
 
     @Test(
@@ -148,11 +149,16 @@ struct RequestHeadTests {
             ("1.1", "Upgrade: websocket\r\n", false),
             ("1.1", "Connection: upgrade\r\n", false),
             ("1.0", "Upgrade: websocket\r\nConnection: Upgrade\r\n", false),
+            ("1.1", "Upgrade: h2c\r\nConnection: Upgrade\r\n", false),
+            ("1.1", "Upgrade: h2c, a/1\r\nConnection: Upgrade\r\n", true),
+            ("1.1", "Upgrade: a b, /, /a, a/, a/b/c\r\nConnection: Upgrade\r\n", false),
+            ("1.1", "Upgrade: x\r\nConnection: Upgrade\r\nContent-Length: 0\r\n", true),
+            ("1.1", "Upgrade: x\r\nConnection: Upgrade\r\nContent-Length: 1\r\n", false),
         ]
     )
     func hearsUpgrade(version: String, fields: String, requested: Bool) {
         let text = "GET / HTTP/\(version)\r\nHost: h\r\n\(fields)\r\n"
-        #expect(RequestSnapshot(TestBytes(text)).upgradeRequested == requested)
+        #expect(RequestSnapshot(TestBytes(text)).offersProtocols == requested)
     }
 
     @Test("allows obs-text and tabs in values (RFC 9110 §5.5)")

@@ -57,7 +57,6 @@ struct RequestRefusalTests {
         ("GET / HTTP/1.10\r\n", .malformedVersion),
         ("GET / HTTP/0.9\r\n", .malformedVersion),
         ("GET / HTTP/+1.1\r\n", .malformedVersion),
-        ("GET / HTTP/1.2\r\n", .unsupportedVersion),
         ("GET / HTTP/2.0\r\n", .unsupportedVersion),
         ("GET / HTTP/9.9\r\n", .unsupportedVersion),
     ]

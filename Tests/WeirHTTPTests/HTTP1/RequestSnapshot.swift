@@ -12,7 +12,9 @@ struct RequestSnapshot: Equatable {
     var framing: MessageFraming?
     var persistence: ConnectionFate?
     var expectsContinue = false
-    var upgradeRequested = false
+    var offersProtocols = false
+    var acceptsProblems = false
+    var maxForwards: UInt64?
 
     init(_ text: TestBytes, limits: HeadLimits = .test) {
         var head = RequestHead(limits: limits)
@@ -29,7 +31,9 @@ struct RequestSnapshot: Equatable {
         framing = head.framing
         persistence = head.persistence
         expectsContinue = head.expectsContinue
-        upgradeRequested = head.upgradeRequested
+        offersProtocols = !head.offeredProtocols.isEmpty
+        acceptsProblems = head.acceptsProblems
+        maxForwards = head.maxForwards
     }
 }
 
@@ -44,20 +48,24 @@ func forwarded(
     _ text: TestBytes,
     trust: ForwardingContext.Trust = .untrusted,
     address: String = "",
-    port: UInt16 = 0,
     framing: MessageFraming? = nil,
-    expectation: ForwardingContext.Expectation = .withhold
+    expectation: ForwardingContext.Expectation = .withhold,
+    offer: ForwardingContext.Offer = .withhold,
+    identity: ForwardingContext.Identity = .kept,
+    startMicroseconds: UInt64 = 0
 ) -> String? {
     var head = RequestHead(limits: .test)
     guard case .complete(let length) = text.withSpan({ head.parse($0) }) else { return nil }
     let context = ForwardingContext(
         trust: trust,
         clientAddress: AddressText(address),
-        localPort: port,
         framing: framing ?? head.framing,
-        expectation: expectation
+        expectation: expectation,
+        offer: offer,
+        identity: identity,
+        startMicroseconds: startMicroseconds
     )
-    return written(capacity: length + RequestHead.forwardedOverheadBytes) { output in
+    return written(capacity: length + head.forwardedOverheadBytes) { output in
         text.withSpan { head.writeForwarded(from: $0, into: &output, context: context) }
     }
 }

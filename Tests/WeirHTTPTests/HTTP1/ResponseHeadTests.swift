@@ -39,7 +39,7 @@ struct ResponseHeadTests {
             (103, .post, "", .none),
             (199, .get, "", .none),
             (205, .get, "Content-Length: 0\r\n", .counted(0)),
-            (205, .get, "Transfer-Encoding: chunked\r\n", .chunked),
+            (205, .get, "Transfer-Encoding: chunked\r\n", .counted(0)),
             (500, .post, "", .untilClose),
             (599, .post, "Content-Length: 1\r\n", .counted(1)),
         ]
@@ -71,6 +71,11 @@ struct ResponseHeadTests {
             ("1.1 304", "", .keepAlive),
             ("1.1 204", "Content-Length: 0\r\n", .keepAlive),
             ("1.1 204", "Content-Length: 3\r\n", .close),
+            ("1.1 204", "Transfer-Encoding: chunked\r\n", .close),
+            ("1.1 205", "Content-Length: 0\r\n", .keepAlive),
+            ("1.1 205", "Content-Length: 3\r\n", .close),
+            ("1.1 205", "Transfer-Encoding: chunked\r\n", .close),
+            ("1.1 205", "", .close),
         ]
     )
     func tellsPersistence(start: String, fields: String, fate: ConnectionFate) {
@@ -94,7 +99,6 @@ struct ResponseHeadTests {
         ("HTTP/1.1\t200 OK\r\n\r\n", .malformedVersion),
         ("HTTP/1.1\r\n\r\n12345", .malformedVersion),
         ("HTTP/1.0\r\n\r\n12345", .malformedVersion),
-        ("HTTP/1.2 200 OK\r\n\r\n", .unsupportedVersion),
         ("HTTP/2.0 200 OK\r\n\r\n", .unsupportedVersion),
         ("HTTP/0.9 200 OK\r\n\r\n", .malformedVersion),
         ("http/1.1 200 OK\r\n\r\n", .malformedVersion),
@@ -104,7 +108,6 @@ struct ResponseHeadTests {
         ("HTTP/1.1 200 OK\n\n", .bareLineFeed),
         ("HTTP/1.1 200 O\0K\r\n\r\n", .controlByte),
         ("HTTP/1.1 200 OK\rX\r\n", .bareCarriageReturn),
-        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", .unexpectedUpgrade),
         ("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", .lineFolding),
         ("HTTP/1.1 200 OK\r\nA : b\r\n\r\n", .spaceBeforeColon),
         ("HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n", .bareLineFeed),
@@ -125,8 +128,6 @@ struct ResponseHeadTests {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", .unknownTransferCoding),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", .malformedTransferEncoding),
         ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", .transferEncodingInHTTP10),
-        ("HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n", .transferEncodingWithoutBody),
-        ("HTTP/1.1 103 X\r\nTransfer-Encoding: chunked\r\n\r\n", .transferEncodingWithoutBody),
         ("HTTP/1.1 200 OK\r\nConnection: a b\r\n\r\n", .malformedConnection),
     ]
 
