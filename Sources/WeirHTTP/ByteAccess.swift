@@ -177,6 +177,8 @@ extension OutputRawSpan {
                 unsafe Self.copyEnds(from, to: position, count: count, as: SIMD16<UInt8>.self)
             } else if count &- 8 < 8, count >= 8 {
                 unsafe Self.copyEnds(from, to: position, count: count, as: UInt64.self)
+            } else if count &- 4 < 4, count >= 4 {
+                unsafe Self.copyEnds(from, to: position, count: count, as: UInt32.self)
             } else {
                 unsafe position.copyMemory(from: from, byteCount: count)
             }
@@ -185,6 +187,9 @@ extension OutputRawSpan {
     }
 
     /// Appends ASCII text known at compile time; traps when it does not fit.
+    ///
+    /// One text at each place: for a choice of two, whose length is not known either, memcpy is
+    /// called.
     @inline(always)
     mutating func append(_ text: StaticString) {
         let count = text.utf8CodeUnitCount

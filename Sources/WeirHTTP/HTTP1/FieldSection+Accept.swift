@@ -11,6 +11,8 @@ extension FieldSection {
         return false
     }
 
+    static var problemType: StaticString { "application/problem+json" }
+
     /// Whether `+json` occurs, which few clients send; costs some instructions for each 16 bytes.
     private static func mayNameProblems(_ bytes: RawSpan, _ value: Range<Int>) -> Bool {
         let plus = SIMD16<UInt8>(repeating: UInt8(ascii: "+"))
@@ -30,7 +32,7 @@ extension FieldSection {
         while let element = elements.next(bytes) {
             var parameters = ListElements(element, separator: UInt8(ascii: ";"))
             guard let type = parameters.next(bytes),
-                bytes.equals(type, lowercase: "application/problem+json")
+                bytes.equals(type, lowercase: problemType)
             else { continue }
             var isWanted = true
             while let parameter = parameters.next(bytes) {

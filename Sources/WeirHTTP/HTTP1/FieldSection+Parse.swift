@@ -49,10 +49,14 @@ extension FieldSection {
             guard tally.count < countMax else { throw .tooManyFields }
             lines[tally.count] = line
             tally.add(line.kind)
-            if _slowPath(line.kind == .connection) {
-                var said = tally
-                try said.options.read(bytes, line.value, named: &said.namedOptionCount)
-                tally = said
+            if _slowPath(!line.kind.isDisjoint(with: [.connection, .accept])) {
+                if line.kind == .connection {
+                    var said = tally
+                    try said.options.read(bytes, line.value, named: &said.namedOptionCount)
+                    tally = said
+                } else if line.value.count >= Self.problemType.utf8CodeUnitCount {
+                    tally.hasLongAccept = true
+                }
             }
             position = next
         }

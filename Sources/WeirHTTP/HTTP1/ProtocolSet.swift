@@ -10,11 +10,11 @@ public struct ProtocolSet: BitwiseCopyable, Equatable, Sendable {
     static var countMax: Int { 4 }
 
     /// Zero where there is no name.
-    private var hashes = SIMD4<UInt16>(repeating: 0)
+    @usableFromInline var hashes = SIMD4<UInt16>(repeating: 0)
 
     init() {}
 
-    public var isEmpty: Bool { hashes == SIMD4(repeating: 0) }
+    @inlinable public var isEmpty: Bool { hashes[0] == 0 }
 
     /// Whether every protocol of `other` is among these.
     public func isSuperset(of other: ProtocolSet) -> Bool {
@@ -57,6 +57,18 @@ extension FieldSection {
             }
         }
         return names
+    }
+
+    /// Writes them, as a switch is offered and made.
+    @inline(never)
+    func writeProtocols(_ bytes: RawSpan, into output: inout OutputCursor) {
+        var separator: StaticString = "Connection: upgrade\r\nUpgrade: "
+        for name in protocols(bytes) {
+            output.append(separator)
+            output.append(contentsOf: bytes.extracting(name))
+            separator = ", "
+        }
+        output.append("\r\n")
     }
 
     /// The same as a set.

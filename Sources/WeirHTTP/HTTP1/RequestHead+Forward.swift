@@ -37,7 +37,7 @@ extension RequestHead {
             writeLines(bytes, dropping: dropped(context), into: &output)
             writeFraming(context.framing, into: &output)
             if context.expectation == .forward { output.append("Expect: 100-continue\r\n") }
-            if context.offer == .forward { writeOffer(bytes, into: &output) }
+            if context.offer == .forward { fields.writeProtocols(bytes, into: &output) }
             if let maxForwards { writeMaxForwards(maxForwards, into: &output) }
             let origin = origin(bytes, context.trust)
             writeForwardedFor(bytes, context, into: &output)
@@ -138,10 +138,10 @@ extension RequestHead {
     ) {
         let kept: FieldKinds = trust == .trusted ? fields.seen : []
         if !kept.contains(.forwardedProto) {
-            output.append(
-                origin.scheme == .http
-                    ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n"
-            )
+            switch origin.scheme {
+            case .http: output.append("X-Forwarded-Proto: http\r\n")
+            case .https: output.append("X-Forwarded-Proto: https\r\n")
+            }
         }
         if !kept.contains(.forwardedHost), let host {
             output.append("X-Forwarded-Host: ")
@@ -153,7 +153,10 @@ extension RequestHead {
             if let host = origin.host, let port = HostSyntax.port(bytes, host) {
                 output.append(contentsOf: bytes.extracting(port))
             } else {
-                output.append(origin.scheme == .http ? "80" : "443")
+                switch origin.scheme {
+                case .http: output.append("80")
+                case .https: output.append("443")
+                }
             }
             output.append("\r\n")
         }
@@ -203,7 +206,7 @@ extension RequestHead {
         let isWritten =
             isJoined && writeValues(of: .forwardedFor, bytes, after: "X-Forwarded-For: ", &output)
         if !context.clientAddress.isEmpty {
-            output.append(isWritten ? ", " : "X-Forwarded-For: ")
+            if isWritten { output.append(", ") } else { output.append("X-Forwarded-For: ") }
             context.clientAddress.write(into: &output)
             output.append("\r\n")
         } else if isWritten {
@@ -212,6 +215,9 @@ extension RequestHead {
     }
 
     /// This hop as `Forwarded` describes it (RFC 7239 §4), behind what a trusted peer has said.
+    ///
+    /// For a peer that says it in `X-Forwarded-*` alone its words go into the element, so that both
+    /// ways to say it agree.
     @inline(always)
     private func writeForwarded(
         _ bytes: RawSpan,
@@ -222,7 +228,8 @@ extension RequestHead {
         let isJoined = context.trust == .trusted && fields.seen.contains(.forwarded)
         let isWritten =
             isJoined && writeValues(of: .forwarded, bytes, after: "Forwarded: ", &output)
-        output.append(isWritten ? ", for=" : "Forwarded: for=")
+        let origin = isWritten ? Origin(host: host) : origin
+        if isWritten { output.append(", for=") } else { output.append("Forwarded: for=") }
         if context.clientAddress.isEmpty {
             output.append("unknown")  // RFC 7239 §6.2
         } else if context.clientAddress.isIPv6 {
@@ -232,12 +239,17 @@ extension RequestHead {
         } else {
             context.clientAddress.write(into: &output)
         }
-        if let host = origin.host, !host.isEmpty {
+        if let host = origin.host {
             output.append(";host=\"")
             output.append(contentsOf: bytes.extracting(host))
-            output.append("\"")
+            output.append("\";proto=http")
+        } else {
+            output.append(";proto=http")
         }
-        output.append(origin.scheme == .http ? ";proto=http\r\n" : ";proto=https\r\n")
+        switch origin.scheme {
+        case .http: output.append("\r\n")
+        case .https: output.append("s\r\n")
+        }
     }
 
     /// The request's id if it is new, when it came, and by which protocol (RFC 9110 §7.6.3).
@@ -253,9 +265,10 @@ extension RequestHead {
         }
         output.append("X-Request-Start: t=")
         output.append(decimal: context.startMicroseconds)
-        output.append(
-            version == .http11 ? "\r\nVia: 1.1 weir\r\n" : "\r\nVia: 1.0 weir\r\n"
-        )
+        switch version {
+        case .http11: output.append("\r\nVia: 1.1 weir\r\n")
+        case .http10: output.append("\r\nVia: 1.0 weir\r\n")
+        }
     }
 
     /// All values of one kind as one list.
@@ -286,18 +299,6 @@ extension RequestHead {
     private func writeMaxForwards(_ number: UInt64, into output: inout OutputCursor) {
         output.append("Max-Forwards: ")
         output.append(decimal: number - 1)
-        output.append("\r\n")
-    }
-
-    /// The protocols that the client offers to switch to (RFC 9110 §7.8).
-    @inline(never)
-    private func writeOffer(_ bytes: RawSpan, into output: inout OutputCursor) {
-        var separator: StaticString = "Connection: upgrade\r\nUpgrade: "
-        for name in fields.protocols(bytes) {
-            output.append(separator)
-            output.append(contentsOf: bytes.extracting(name))
-            separator = ", "
-        }
         output.append("\r\n")
     }
 }

@@ -25,11 +25,10 @@ extension ResponseHead {
         into output: inout OutputRawSpan,
         context: borrowing ResponseContext
     ) {
-        var dropped: FieldKinds = [
+        let dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
             .contentLength, .trailer, .upgrade, .named,
         ]
-        if status == 101 { dropped.remove(.upgrade) }
         let context = copy context
         output.fill { output in
             var output = output
@@ -52,7 +51,7 @@ extension ResponseHead {
                 into: &output
             )
             if status == 101 {
-                output.append("Connection: upgrade\r\n")
+                fields.writeProtocols(bytes, into: &output)
             } else if !isInterim {
                 writeFraming(context, into: &output)
                 if !fields.seen.contains(.date) {

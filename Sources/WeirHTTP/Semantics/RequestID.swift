@@ -7,9 +7,10 @@ public struct RequestID: BitwiseCopyable, Equatable, Sendable, CustomStringConve
     /// The longest id that is taken over from a trusted peer.
     public static var keptBytesMax: Int { 128 }
 
-    private let high: UInt64
-    private let low: UInt64
+    @usableFromInline let high: UInt64
+    @usableFromInline let low: UInt64
 
+    @inlinable
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
@@ -51,8 +52,8 @@ public struct RequestID: BitwiseCopyable, Equatable, Sendable, CustomStringConve
 
 /// Makes request ids: unique, not secret.
 public struct RequestIDSequence: BitwiseCopyable, Sendable {
-    private var state: UInt64
-    private let stream: UInt64
+    @usableFromInline var state: UInt64
+    @usableFromInline let stream: UInt64
 
     /// A sequence that differs from every other by its seeds.
     public init(seeds: (UInt64, UInt64)) {
@@ -62,13 +63,15 @@ public struct RequestIDSequence: BitwiseCopyable, Sendable {
 
     /// The next id.
     @inlinable
+    @inline(__always)
     public mutating func next() -> RequestID {
         RequestID(high: nextWord(), low: nextWord())
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014), xored with the stream's own number, so that the
     /// sequences of two loops do not meet.
-    @usableFromInline
+    @inlinable
+    @inline(__always)
     mutating func nextWord() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var word = state ^ stream

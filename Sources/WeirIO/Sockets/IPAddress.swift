@@ -37,6 +37,8 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         var ipv4 = in_addr()
         var ipv6 = in6_addr()
+        // C would take what stands in front of a NUL.
+        guard !text.utf8.contains(0) else { return nil }
         if unsafe inet_pton(AF_INET, text, &ipv4) == 1 {
             self.init(ipv4)
         } else if unsafe inet_pton(AF_INET6, text, &ipv6) == 1 {

@@ -53,7 +53,7 @@ extension ProxyLoop {
             trust: plan.trustedPeers.trust(in: address.ip),
             port: address.port,
             localPort: port,
-            phase: plan.proxyProtocol.isAccepted ? .awaitingProxyHeader : .awaitingRequest,
+            phase: plan.acceptsProxyHeaders ? .awaitingProxyHeader : .awaitingRequest,
             requestStartedAt: now
         )
         // Places of connections that ended in this turn are not free yet.

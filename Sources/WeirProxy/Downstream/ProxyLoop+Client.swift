@@ -6,11 +6,12 @@ internal import WeirIO
 extension ProxyLoop {
     /// Acts on what the kernel reports of a client connection.
     func clientReady(_ client: SlabIndex<ClientConnection>, _ readiness: Readiness) {
-        // Both ends of a tunnel can have finished while bytes are still to be read.
-        let gone: Readiness = isTunnelled(client) ? .error : [.error, .hangup]
-        if !readiness.isDisjoint(with: gone) {
-            clientIsGone(client)
-            return
+        if !readiness.isDisjoint(with: [.error, .hangup]) {
+            // Both ends of a tunnel can have finished while bytes are still to be read.
+            guard isTunnelled(client), !readiness.contains(.error) else {
+                clientIsGone(client)
+                return
+            }
         }
         if readiness.contains(.peerClosed) { clients[client].hasFinished = true }
         if !readiness.isDisjoint(with: [.readable, .peerClosed]) {
@@ -130,9 +131,9 @@ extension ProxyLoop {
         switch buffers.read(received, { requestHead.value.parse($0) }) {
         case .incomplete: break
         case .refused(let error):
-            let format = buffers.read(received) { ErrorFormat(askedForIn: $0) }
+            let head = received
             received = received.dropping(received.count)
-            refuse(client, .head(error), format)
+            refuse(client, .head(error), head)
         case .complete(let length):
             let head = received
             received = received.dropping(length)

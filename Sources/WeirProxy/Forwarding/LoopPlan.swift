@@ -19,7 +19,8 @@ struct LoopPlan: Sendable {
     /// Bytes of a request body; `UInt64.max` is no limit.
     let bodyBytesMax: UInt64
     let trustedPeers: TrustedPeers
-    let proxyProtocol: ProxyProtocolUse
+    let acceptsProxyHeaders: Bool
+    let sendsProxyHeaders: Bool
     /// Time-outs in nanoseconds.
     let upstreamWait: UInt64
     let headerTimeout: UInt64
@@ -48,7 +49,8 @@ struct LoopPlan: Sendable {
         )
         bodyBytesMax = settings.limits.bodyBytes ?? .max
         trustedPeers = settings.trustedPeers
-        proxyProtocol = settings.proxyProtocol
+        acceptsProxyHeaders = settings.proxyProtocol.isAccepted
+        sendsProxyHeaders = settings.proxyProtocol.isSent
         upstreamWait = settings.timeouts.upstreamWait.nanoseconds
         headerTimeout = settings.timeouts.header.nanoseconds
         bodyTimeout = settings.timeouts.body.nanoseconds

@@ -131,10 +131,15 @@ extension ProxyLoop {
     // MARK: Answers of weir's own
 
     /// Answers a request that never became an exchange, and ends the connection.
+    ///
+    /// - Parameters:
+    ///   - client: who has sent it.
+    ///   - refusal: why.
+    ///   - head: what has come of it, as far as somebody may look at that.
     func refuse(
         _ client: SlabIndex<ClientConnection>,
         _ refusal: Refusal,
-        _ format: ErrorFormat = .text
+        _ head: BufferRange = .none
     ) {
         count(refusal)
         metrics.requestStarted(.other)
@@ -154,11 +159,11 @@ extension ProxyLoop {
             status: refusal.status,
             reason: refusal.reason,
             explanation: refusal.explanation,
-            format: format,
-            answering: .other,
+            format: buffers.read(head) { RefusedHead.errorFormat($0) },
+            answering: buffers.read(head) { RefusedHead.method($0) },
             fate: .close,
             date: date,
-            requestID: requestIDs.next().description
+            requestID: requestID(of: head, from: client)
         )
         send(response, to: client)
         if clients[client].phase == .closing, clients[client].output.isEmpty { end(client) }
@@ -168,6 +173,19 @@ extension ProxyLoop {
         var head = BufferRange(outbox, 0..<0)
         buffers.append(to: &head) { response.write(into: &$0) }
         sendResponse(head, .none, .none, to: client)
+    }
+
+    private func requestID(
+        of head: BufferRange,
+        from client: SlabIndex<ClientConnection>
+    ) -> String {
+        let made = requestIDs.next().description
+        guard clients[client].trust == .trusted,
+            let id = buffers.read(head, { RefusedHead.requestID($0) })
+        else { return made }
+        let start = head.lowerBound + id.lowerBound
+        let kept = buffers.copy(of: BufferRange(head.buffer, start..<start + id.count))
+        return String(decoding: kept, as: UTF8.self)
     }
 
     private func requestID(of exchange: SlabIndex<Exchange>) -> String {

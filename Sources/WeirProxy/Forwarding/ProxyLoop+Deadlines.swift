@@ -155,7 +155,9 @@ extension ProxyLoop {
     /// Whether the next step of an exchange is upstream's: to take more of the request, or to
     /// answer.
     private func isAwaitingUpstream(_ upstream: SlabIndex<UpstreamConnection>) -> Bool {
-        let client = exchanges[upstreams[upstream].exchange].client
-        return clients[client].output.isEmpty && !isAwaitingBody(client) && !isTunnelled(client)
+        let exchange = upstreams[upstream].exchange
+        let client = exchanges[exchange].client
+        return exchanges[exchange].stage != .tunnelled && clients[client].output.isEmpty
+            && !isAwaitingBody(client)
     }
 }

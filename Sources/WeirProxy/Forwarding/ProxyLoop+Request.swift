@@ -51,7 +51,7 @@ extension ProxyLoop {
                 + Self.framedBytesMax(portion)
             if let own = buffers.take(size) { head = BufferRange(own, 0..<0) }
         }
-        if plan.proxyProtocol.isSent { writeProxyHeader(of: headBytes, into: &head, of: client) }
+        if plan.sendsProxyHeaders { writeProxyHeader(of: headBytes, into: &head, of: client) }
         writeHead(of: headBytes, into: &head, of: exchange)
         let (body, ending) = frame(&head, portion, as: record.requestFraming)
         var reuse: Reuse = record.method.isIdempotent ? .never : .recent

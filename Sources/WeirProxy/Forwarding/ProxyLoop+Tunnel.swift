@@ -41,6 +41,7 @@ extension ProxyLoop {
     }
 
     /// Whether a client's connection is one end of a tunnel.
+    @inline(__always)
     func isTunnelled(_ client: SlabIndex<ClientConnection>) -> Bool {
         let exchange = clients[client].exchange
         return exchange != .none && exchanges[exchange].stage == .tunnelled

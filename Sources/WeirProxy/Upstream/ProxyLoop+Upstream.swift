@@ -280,7 +280,7 @@ extension ProxyLoop {
     func release(_ upstream: SlabIndex<UpstreamConnection>, _ fate: ConnectionFate) {
         // A connection that began with a PROXY header belongs to one client.
         guard fate == .keepAlive, !upstreams[upstream].hasFinished,
-            !upstreams[upstream].isReadable, stage == .serving, !plan.proxyProtocol.isSent
+            !upstreams[upstream].isReadable, stage == .serving, !plan.sendsProxyHeaders
         else {
             closeUpstream(upstream)
             return

@@ -83,7 +83,7 @@ struct RequestForwardTests {
                 POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r
                 Content-Length: 5\r\nX-Forwarded-For: 1.1.1.1, 10.0.0.1\r
                 X-Forwarded-Host: h\r\nX-Forwarded-Port: 443\r\n
-                """ + Self.end(forwarded: "for=x, for=10.0.0.1;host=\"h\";proto=https")
+                """ + Self.end(forwarded: "for=x, for=10.0.0.1;host=\"h\";proto=http")
         )
     }
 

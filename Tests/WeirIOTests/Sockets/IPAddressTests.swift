@@ -19,7 +19,7 @@ import WeirIO
         "is not read from anything else",
         arguments: [
             "", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "[::1]", "fe80::1%eth0", "localhost",
-            "1.2.3.4:80", "0x7f.1", "12345::",
+            "1.2.3.4:80", "0x7f.1", "12345::", "1.2.3.4\0", "1.2.3.4\0x",
         ]
     )
     func refuses(text: String) {
