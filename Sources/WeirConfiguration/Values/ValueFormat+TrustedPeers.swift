@@ -22,8 +22,8 @@ extension ValueFormat<TrustedPeers.Kind> {
     fileprivate static var trustedKind: Self {
         ValueFormat(
             valueName: "peers",
-            allowed: "none, or a list of networks such as 10.0.0.0/8 or fd00::/8, addresses, "
-                + "loopback and unix",
+            allowed: "none, or a list of networks such as 10.0.0.0/8 or fd00::/8 (no bits set "
+                + "behind the prefix), addresses, loopback and unix",
             write: { kind in
                 switch kind {
                 case .loopback: "loopback"

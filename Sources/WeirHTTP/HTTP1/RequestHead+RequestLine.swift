@@ -122,7 +122,7 @@ extension RequestHead {
             }
             position &+= 1
         }
-        guard position &- start <= methodBytesMax else { throw .malformedMethod }
+        guard position &- start <= methodBytesMax else { throw .methodTooLong }
         return nil
     }
 

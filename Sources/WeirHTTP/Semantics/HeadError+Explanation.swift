@@ -4,7 +4,8 @@ extension HeadError {
     /// One sentence that tells whoever sent the message what was wrong with it.
     public var explanation: String {
         switch self {
-        case .malformedMethod: "the method is not a token of at most 32 bytes"
+        case .malformedMethod: "the method is not a token"
+        case .methodTooLong: "the method has more than 32 bytes"
         case .malformedTarget: "the request target is not a valid one"
         case .malformedVersion: "the line does not carry HTTP/1.0 or HTTP/1.1"
         case .malformedStatus: "the status line is not valid"

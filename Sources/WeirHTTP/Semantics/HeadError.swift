@@ -6,7 +6,7 @@
 /// whatever the cause, because its fault is not the client's (RFC 9110 §15.6.3).
 public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
     // The start line.
-    case malformedMethod, malformedTarget, malformedVersion, malformedStatus
+    case malformedMethod, methodTooLong, malformedTarget, malformedVersion, malformedStatus
     case unsupportedVersion, connectMethod, targetTooLong
     // The lines.
     case bareLineFeed, bareCarriageReturn, controlByte, malformedFieldName, spaceBeforeColon
@@ -26,7 +26,7 @@ public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .targetTooLong: 414
         case .unmetExpectation: 417
         case .headTooLong, .tooManyFields: 431
-        case .unknownTransferCoding: 501
+        case .methodTooLong, .unknownTransferCoding: 501
         case .malformedStatus: 502
         case .unsupportedVersion: 505
         case .malformedMethod, .malformedTarget, .malformedVersion, .bareLineFeed,
@@ -43,6 +43,7 @@ public enum HeadError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
     public var reason: String {
         switch self {
         case .malformedMethod: "bad_method"
+        case .methodTooLong: "method_too_long"
         case .malformedTarget: "bad_target"
         case .malformedVersion: "bad_version"
         case .malformedStatus: "bad_status"

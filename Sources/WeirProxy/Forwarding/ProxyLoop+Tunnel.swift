@@ -77,6 +77,10 @@ extension ProxyLoop {
 
     /// Passes on that upstream will send no more; the client has all that it sent.
     func finishUpstreamSide(of exchange: SlabIndex<Exchange>) {
+        guard !upstreams[exchanges[exchange].upstream].hasStoppedReading else {
+            closeTunnel(exchange, .linger)
+            return
+        }
         let client = exchanges[exchange].client
         finish(.upstream, of: exchange) { clients[client].socket.finishSending() }
     }
@@ -96,11 +100,16 @@ extension ProxyLoop {
         }
     }
 
-    /// Closes both ends.
+    /// Upstream takes no more bytes: it has gone, and may have said something before.
+    func upstreamSideStoppedReading(of exchange: SlabIndex<Exchange>) {
+        if exchanges[exchange].finishedSides.contains(.upstream) { closeTunnel(exchange, .linger) }
+    }
+
+    /// Closes both ends, the client's as it is told.
     func closeTunnel(_ exchange: SlabIndex<Exchange>, _ ending: ClientConnection.Ending) {
         let client = exchanges[exchange].client
-        clients[client].ending = ending
         drop(exchange)
-        close(client)
+        clients[client].ending = ending
+        end(client)
     }
 }

@@ -271,7 +271,9 @@ extension ProxyLoop {
         buffers.give(back: upstreams[upstream].output.buffer)
         upstreams[upstream].output = .none
         upstreams[upstream].isReadable = true
-        queue(exchanges[upstreams[upstream].exchange].client)
+        let exchange = upstreams[upstream].exchange
+        queue(exchanges[exchange].client)
+        if exchanges[exchange].stage == .tunnelled { upstreamSideStoppedReading(of: exchange) }
     }
 
     // MARK: The pool

@@ -74,7 +74,7 @@ struct RequestLimitsTests {
         let fits = TestBytes("\(method) / HTTP/1.0\r\n\r\n")
         #expect(RequestSnapshot(fits).progress == .complete(length: fits.count))
         #expect(RequestSnapshot(TestBytes(method)).progress == .incomplete)
-        #expect(RequestSnapshot(TestBytes(method + "M")).progress == .refused(.malformedMethod))
+        #expect(RequestSnapshot(TestBytes(method + "M")).progress == .refused(.methodTooLong))
     }
 
     @Test("stop a list of connection options after 16 names")
