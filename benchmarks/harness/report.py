@@ -6,6 +6,8 @@ from harness.costs import Costs, of, passes
 from harness.idle import CONNECTIONS as IDLE_CONNECTIONS
 from harness.idle import IdleMemory
 from harness.rounds import CONNECTIONS, WARM_UP_SECONDS, Comparison
+from harness.slow import REQUESTS, SLOW_CLIENTS, SlowClients
+from harness.slow import ROUNDS as SLOW_ROUNDS
 
 CALLS_SHOWN_MIN = 0.005
 DISTURBED_MIN = 0.05        # share of a round's time lost to steal or waiting
@@ -130,6 +132,31 @@ def idle_section(measured: list[IdleMemory]) -> str:
     return f"""## Memory of {IDLE_CONNECTIONS:,} idle keep-alive connections
 
 Each has served one request. User space only: the kernel's sockets are not in it.
+
+{table(header, rows)}"""
+
+
+def slow_clients_section(measured: list[SlowClients]) -> str:
+    def spread(figures: list[float]) -> str:
+        return f"{statistics.median(figures):.2f} ({min(figures):.2f}–{max(figures):.2f})"
+
+    rows = [
+        [
+            each.proxy.name,
+            spread([p50 for p50, _ in each.alone]),
+            spread([p50 for p50, _ in each.beside]),
+            spread([p99 for _, p99 in each.alone]),
+            spread([p99 for _, p99 in each.beside]),
+            f"{each.p99_ratio():.2f}",
+        ]
+        for each in measured
+    ]
+    header = ["proxy", "p50 alone, ms", "p50 beside", "p99 alone, ms", "p99 beside", "p99 ratio"]
+    return f"""## One innocent client beside {SLOW_CLIENTS:,} slow ones
+
+Each slow client sends a byte of its head a second, and comes back when it is turned away. The innocent one asks
+{REQUESTS:,} times on one connection, a millisecond apart; medians of {SLOW_ROUNDS} rounds (lowest–highest), alone and
+beside them in turn, and the median of the rounds' ratios.
 
 {table(header, rows)}"""
 
