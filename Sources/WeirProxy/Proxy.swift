@@ -52,14 +52,8 @@ public enum Proxy {
             let own = ports[number]
             try Thread.start {
                 do {
-                    let loop = try ProxyLoop(
-                        plan: plan,
-                        listeners: own,
-                        status: status,
-                        metrics: metrics,
-                        log: log
-                    )
-                    loop.run()
+                    try runLoop(plan, listeners: own, status, metrics, log)
+                    status.ended()
                 } catch {
                     log.write(.error, "a loop cannot start", ["error": "\(error)"])
                     status.failed()
@@ -88,6 +82,24 @@ public enum Proxy {
             ]
         )
         return control
+    }
+
+    /// Runs a loop to its end; it is gone with everything that it held when this returns.
+    private static func runLoop(
+        _ plan: LoopPlan,
+        listeners: [ListeningPort],
+        _ status: LoopStatus,
+        _ metrics: LoopMetrics,
+        _ log: Log
+    ) throws(SystemError) {
+        let loop = try ProxyLoop(
+            plan: plan,
+            listeners: listeners,
+            status: status,
+            metrics: metrics,
+            log: log
+        )
+        loop.run()
     }
 
     /// Client connections at a time: each may have one to upstream, and none of them may be the one

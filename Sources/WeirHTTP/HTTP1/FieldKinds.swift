@@ -73,8 +73,9 @@ extension FieldKinds {
             if name == UInt64(ascii: "x-reques") {
                 return bytes.last(end) == UInt64(ascii: "quest-id") ? .requestID : []
             }
-            return name == UInt64(ascii: "max-forw") && bytes.last(end) == UInt64(ascii: "forwards")
-                ? .maxForwards : []
+            if name == UInt64(ascii: "max-forw") {
+                return bytes.last(end) == UInt64(ascii: "forwards") ? .maxForwards : []
+            }
         case 14:
             if name == UInt64(ascii: "content-") {
                 return bytes.last(end) == UInt64(ascii: "t-length") ? .contentLength : []
@@ -93,7 +94,7 @@ extension FieldKinds {
                     && bytes.bytes.byte(at: start &+ 8) == UInt8(ascii: "-")
                     ? .transferEncoding : []
             }
-        case 0...13: return []
+        case 0...11: return []
         default: break
         }
         guard _slowPath(name == UInt64(ascii: "x-forwar")) else { return [] }

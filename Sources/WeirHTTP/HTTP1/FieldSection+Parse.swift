@@ -47,16 +47,16 @@ extension FieldSection {
                 (line, next) = rare
             }
             guard tally.count < countMax else { throw .tooManyFields }
+            // One that is shorter asks for nothing that weir has to know of.
+            if line.kind == .accept, line.value.count < Self.problemType.utf8CodeUnitCount {
+                line.kind = []
+            }
             lines[tally.count] = line
             tally.add(line.kind)
-            if _slowPath(!line.kind.isDisjoint(with: [.connection, .accept])) {
-                if line.kind == .connection {
-                    var said = tally
-                    try said.options.read(bytes, line.value, named: &said.namedOptionCount)
-                    tally = said
-                } else if line.value.count >= Self.problemType.utf8CodeUnitCount {
-                    tally.hasLongAccept = true
-                }
+            if _slowPath(line.kind == .connection) {
+                var said = tally
+                try said.options.read(bytes, line.value, named: &said.namedOptionCount)
+                tally = said
             }
             position = next
         }

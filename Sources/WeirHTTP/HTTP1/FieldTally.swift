@@ -13,8 +13,6 @@ struct FieldTally: BitwiseCopyable {
     /// What `Connection` asks for, and how many fields it names.
     var options: ConnectionOptions = []
     var namedOptionCount = 0
-    /// Whether an `Accept` is long enough to name `application/problem+json`.
-    var hasLongAccept = false
 
     init(start: Int) {
         self.start = start

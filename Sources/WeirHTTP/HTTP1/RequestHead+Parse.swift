@@ -43,7 +43,7 @@ extension RequestHead {
             persistence =
                 fields.options.intersection(wish) == .keepAlive ? .keepAlive : .close
         }
-        if fields.tally.hasLongAccept { acceptsProblems = fields.acceptsProblems(bytes) }
+        if fields.seen.contains(.accept) { acceptsProblems = fields.acceptsProblems(bytes) }
         if method == .trace || method == .options { try settleSelfDirected(bytes) }
     }
 

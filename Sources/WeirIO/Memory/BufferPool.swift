@@ -80,6 +80,15 @@ internal import Glibc
     /// How many bytes the buffers have now, those kept for later included.
     public var bytes: Int { state.value.bytes }
 
+    /// How many bytes the buffers have that were taken and not given back.
+    public var bytesInUse: Int {
+        var free = 0
+        for sizeClass in Self.sizes.indices {
+            free &+= Int(state.value.keptCount[sizeClass]) &* Self.sizes[sizeClass]
+        }
+        return state.value.bytes &- free
+    }
+
     private static func sizeClass(for size: Int) -> Int {
         size <= 4_096 ? (size <= 1_024 ? 0 : 1) : (size <= 16_384 ? 2 : 3)
     }

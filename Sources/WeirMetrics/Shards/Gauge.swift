@@ -21,6 +21,12 @@ public struct Gauge: ~Copyable, Sendable {
         cell.load(ordering: .relaxed)
     }
 
+    /// Sets the gauge; for the writing thread only.
+    @inlinable
+    public func set(_ value: Int64) {
+        cell.store(value, ordering: .relaxed)
+    }
+
     /// Raises the gauge by one; for the writing thread only.
     @inlinable
     public func increment() {

@@ -230,10 +230,10 @@ extension ProxyLoop {
         case .exchanging where isTunnelled(client): break
         case .readingHead: metrics.clientAborted(.head)
         case .closing: metrics.clientAborted(.response)
+        case .exchanging where exchanges[exchange].status != 0: metrics.clientAborted(.response)
         case .exchanging where !exchanges[exchange].isRequestWhole:
             metrics.clientAborted(.requestBody)
-        case .exchanging:
-            metrics.clientAborted(exchanges[exchange].status == 0 ? .waiting : .response)
+        case .exchanging: metrics.clientAborted(.waiting)
         }
         if exchange != .none { drop(exchange) }
         close(client)

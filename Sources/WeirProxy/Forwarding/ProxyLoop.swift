@@ -136,7 +136,6 @@ final class ProxyLoop {
             while let timer = timers.nextExpired(at: now) { expire(timer) }
             endTurn()
         }
-        status.ended()
     }
 
     private func dispatch(_ event: Event) {
@@ -160,6 +159,7 @@ final class ProxyLoop {
         clients.reclaim()
         upstreams.reclaim()
         exchanges.reclaim()
+        metrics.buffersInUse(bytes: buffers.bytesInUse)
         if hasPausedListeners, clients.count < plan.connections { resumeAccepting() }
         if stage == .draining, clients.count == 0 { stage = .ended }
     }

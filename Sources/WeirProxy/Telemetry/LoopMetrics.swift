@@ -31,6 +31,7 @@ final class LoopMetrics: Sendable {
     let acceptErrors = Counter()
     let bytesReceived = Counter()
     let bytesTransmitted = Counter()
+    let bufferBytes = Gauge()
     let tunnels = Gauge()
     let tunnelBytesReceived = Counter()
     let tunnelBytesTransmitted = Counter()
@@ -124,6 +125,11 @@ extension LoopMetrics {
     /// The kernel would not hand over a client's connection.
     func acceptFailed() {
         acceptErrors.increment()
+    }
+
+    /// So many bytes of buffers are in use.
+    func buffersInUse(bytes: Int) {
+        bufferBytes.set(Int64(bytes))
     }
 
     /// Bytes came from a client.

@@ -25,6 +25,7 @@ extension Metric {
         case .connectionsOpened: "Connections accepted from clients."
         case .acceptErrors: "Connections of clients that the kernel did not hand over."
         case .bytes: "Bytes received from and transmitted to clients."
+        case .bufferBytes: "Buffers in use, most of them for what a peer has not taken yet."
         case .tunnels: "Connections that have switched protocols, such as WebSockets."
         case .tunnelBytes: "Bytes carried from and to clients after a switch of protocols."
         case .buildInfo: "The version of weir that is running, always 1."

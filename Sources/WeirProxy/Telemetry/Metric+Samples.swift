@@ -27,6 +27,7 @@ extension Metric {
         case .connectionsOpened: each([("http/1.1", loops.connectionsOpened)])
         case .acceptErrors: one(.count(loops.acceptErrors))
         case .bytes: each([("receive", loops.bytesReceived), ("transmit", loops.bytesTransmitted)])
+        case .bufferBytes: one(.level(loops.bufferBytes))
         case .tunnels: one(.level(loops.tunnels))
         case .tunnelBytes:
             each([

@@ -29,6 +29,7 @@ enum Metric: String, CaseIterable, Sendable {
     case connectionsOpened = "weir_connections_total"
     case acceptErrors = "weir_accept_errors_total"
     case bytes = "weir_bytes_total"
+    case bufferBytes = "weir_buffer_bytes"
     case tunnels = "weir_tunnels"
     case tunnelBytes = "weir_tunnel_bytes_total"
     // The process.
@@ -69,7 +70,8 @@ enum Metric: String, CaseIterable, Sendable {
         case .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
             .connectionsOpened, .acceptErrors, .bytes, .tunnelBytes, .processCPU, .seriesDropped:
             .counter
-        case .serverActiveRequests, .upstreamUp, .upstreamConnections, .connections, .tunnels,
+        case .serverActiveRequests, .upstreamUp, .upstreamConnections, .connections, .bufferBytes,
+            .tunnels,
             .buildInfo,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads:
@@ -90,7 +92,8 @@ enum Metric: String, CaseIterable, Sendable {
         case .bytes, .tunnelBytes: ["direction"]
         case .buildInfo: ["version"]
         case .requests, .requestDuration, .upstreamConnectDuration, .upstreamResponseStart,
-            .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .tunnels, .processCPU,
+            .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .bufferBytes,
+            .tunnels, .processCPU,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads, .seriesDropped:
             []

@@ -28,6 +28,7 @@ struct MetricsSnapshot: Sendable {
     let acceptErrors: UInt64
     let bytesReceived: UInt64
     let bytesTransmitted: UInt64
+    let bufferBytes: Int64
     let tunnels: Int64
     let tunnelBytesReceived: UInt64
     let tunnelBytesTransmitted: UInt64
@@ -69,6 +70,7 @@ struct MetricsSnapshot: Sendable {
         acceptErrors = loops.sum { $0.acceptErrors.value }
         bytesReceived = loops.sum { $0.bytesReceived.value }
         bytesTransmitted = loops.sum { $0.bytesTransmitted.value }
+        bufferBytes = loops.reduce(0) { $0 &+ $1.bufferBytes.value }
         tunnels = loops.reduce(0) { $0 &+ $1.tunnels.value }
         tunnelBytesReceived = loops.sum { $0.tunnelBytesReceived.value }
         tunnelBytesTransmitted = loops.sum { $0.tunnelBytesTransmitted.value }

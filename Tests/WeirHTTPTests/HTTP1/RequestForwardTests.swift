@@ -31,7 +31,8 @@ struct RequestForwardTests {
             "TE: trailers", "Trailer: x", "Upgrade: h2c", "Proxy: http://evil", "A_b: c", "_: c",
             "Expect: 100-continue", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https",
             "X-Forwarded-Host: evil", "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /a",
-            "Forwarded: for=1.2.3.4", "CONNECTION: x", "x-FORWARDED-ssl: on",
+            "Forwarded: for=1.2.3.4", "X-Forwarded-: a",
+            "X-Forwarded-B: c", "X-Forwarded-Protocol: ssl", "CONNECTION: x", "x-FORWARDED-ssl: on",
             "Connection: x, Named\r\nnamed: y", "NAMED: y\r\nConnection: named",
         ]
     )
