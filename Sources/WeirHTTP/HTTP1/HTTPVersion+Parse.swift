@@ -3,7 +3,7 @@
 extension HTTPVersion {
     /// Reads the eight bytes of `HTTP-version` (RFC 9112 §2.3) as far as they are there.
     ///
-    /// Nil when more bytes are needed. A line feed behind the version is left to the caller.
+    /// Nil when more bytes are needed. A line feed in place of `end` is refused as what it is.
     @inline(never)
     static func parse(
         _ bytes: RawSpan,
@@ -23,7 +23,9 @@ extension HTTPVersion {
         }
         guard start &+ 8 < window else { return nil }
         let next = bytes.byte(at: start &+ 8)
-        guard next == end || next == ByteClass.lineFeed else { throw .malformedVersion }
+        guard next == end else {
+            throw next == ByteClass.lineFeed ? .bareLineFeed : .malformedVersion
+        }
         switch (bytes.byte(at: start &+ 5), bytes.byte(at: start &+ 7)) {
         case (UInt8(ascii: "1"), UInt8(ascii: "0")): return .http10
         // RFC 9110 §2.5: a higher minor version is read as the highest one that is known.

@@ -97,6 +97,8 @@ struct ResponseHeadTests {
         ("HTTP/1.1 600 OK\r\n\r\n", .malformedStatus),
         ("HTTP/1.1 999 OK\r\n\r\n", .malformedStatus),
         ("HTTP/1.1\t200 OK\r\n\r\n", .malformedVersion),
+        ("HTTP/1.1\n200 OK\r\n\r\n", .bareLineFeed),
+        ("HTTP/1.0\n200 OK\r\n\r\n", .bareLineFeed),
         ("HTTP/1.1\r\n\r\n12345", .malformedVersion),
         ("HTTP/1.0\r\n\r\n12345", .malformedVersion),
         ("HTTP/2.0 200 OK\r\n\r\n", .unsupportedVersion),
