@@ -6,8 +6,10 @@ SCRIPTS := deploy/scripts
 
 # Where make run listens: 8000 and 9102 unless given, as in make run PORT=8080.
 export PORT METRICS_PORT
+# How often make fuzz runs each target, as in make fuzz RUNS=1000000.
+export RUNS
 
-.PHONY: help run test lint build bench clean
+.PHONY: help run test lint fuzz build bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,10 @@ test: ## check the format, build, and run every test
 lint: ## check the format of Swift, shell and Dockerfile
 	@$(SCRIPTS)/install lint
 	@$(SCRIPTS)/lint
+
+fuzz: ## fuzz the parsers, each RUNS times (10000000 unless given)
+	@$(SCRIPTS)/install build
+	@$(SCRIPTS)/fuzz
 
 build: ## build .build/release/weir
 	@$(SCRIPTS)/install build
