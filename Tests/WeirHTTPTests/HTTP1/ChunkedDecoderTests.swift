@@ -189,6 +189,20 @@ struct ChunkedDecoderTests {
         }
     }
 
+    @Test("decodes mutated bodies the same way at any cut", arguments: 0..<10)
+    func decodesMutatedBodies(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        for text in Self.bodies.map(\.0) + Self.refusals.map(\.0) {
+            let mutant = text.mutated(&random)
+            let whole = BodyOutcome(mutant, .chunked)
+            let wrongCuts = (0...mutant.count).filter { cut in
+                let other = Int.random(in: cut...mutant.count, using: &random)
+                return BodyOutcome(mutant, .chunked, cuts: [cut, other]) != whole
+            }
+            #expect(wrongCuts.isEmpty, "\(mutant.testDescription)")
+        }
+    }
+
     @Test("has a status, a word and a sentence for each refusal", arguments: BodyError.allCases)
     func explains(error: BodyError) {
         #expect(error.status == 400)

@@ -3,7 +3,7 @@
 @testable import WeirHTTP
 
 /// All that a parsed request head says, as values that can be compared.
-struct RequestSnapshot: Equatable {
+struct RequestSnapshot: HeadSnapshot {
     var progress: HeadProgress
     var method: Method
     var version: HTTPVersion?
@@ -35,6 +35,11 @@ struct RequestSnapshot: Equatable {
         acceptsProblems = head.acceptsProblems
         maxForwards = head.maxForwards
     }
+}
+
+/// What parsing a head has come to.
+protocol HeadSnapshot: Equatable {
+    var progress: HeadProgress { get }
 }
 
 extension HeadLimits {

@@ -3,7 +3,7 @@
 @testable import WeirHTTP
 
 /// All that a parsed response head says, as values that can be compared.
-struct ResponseSnapshot: Equatable {
+struct ResponseSnapshot: HeadSnapshot {
     var progress: HeadProgress
     var status: UInt16?
     var version: HTTPVersion?
@@ -14,6 +14,10 @@ struct ResponseSnapshot: Equatable {
 
     init(_ text: TestBytes, answering method: Method = .get, limits: HeadLimits = .response) {
         var head = ResponseHead(limits: limits)
+        self.init(text, answering: method, &head)
+    }
+
+    init(_ text: TestBytes, answering method: Method, _ head: inout ResponseHead) {
         progress = text.withSpan { head.parse($0, answering: method) }
         guard case .complete = progress else { return }
         status = head.status

@@ -70,6 +70,59 @@ struct TornHeadTests {
         }
     }
 
+    static let responses: [TestBytes] =
+        ResponseHeadTests.refusals.map(\.0) + [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA:b \r\n\r\nhello",
+            "HTTP/1.0 404 Not \u{E9}\tFound\r\nServer: x\r\nSet-Cookie: a=b\r\n\r\n",
+            "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nTrailer:\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 304 X\r\nConnection: close, A\r\nContent-Length: 5, 5\r\n\r\n",
+        ]
+
+    @Test("mean the same when hostile requests are mutated", arguments: 0..<20)
+    func keepMutatedRequests(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        for text in Self.requests + Self.refusals {
+            let mutant = text.mutated(&random)
+            var head = RequestHead(limits: .test)
+            let place = Self.firstDifference(in: mutant) { RequestSnapshot($0, &head) }
+            #expect(place == nil, "\(mutant.testDescription)")
+        }
+    }
+
+    @Test("mean the same when hostile responses are mutated", arguments: 0..<20)
+    func keepMutatedResponses(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        for text in Self.responses {
+            let mutant = text.mutated(&random)
+            let method = Method.allCases.randomElement(using: &random) ?? .get
+            var head = ResponseHead(limits: .response)
+            let place = Self.firstDifference(in: mutant) {
+                ResponseSnapshot($0, answering: method, &head)
+            }
+            #expect(place == nil, "\(mutant.testDescription)")
+        }
+    }
+
+    /// The first cut that makes of the head what it is not as a whole, or takes back what a
+    /// shorter one has made of it; nil when there is none.
+    private static func firstDifference(
+        in text: TestBytes,
+        _ read: (TestBytes) -> some HeadSnapshot
+    ) -> Int? {
+        let whole = read(text)
+        var isDecided = false
+        for cut in 0...text.count {
+            let torn = read(text.prefix(cut))
+            if torn.progress == .incomplete {
+                if isDecided { return cut }
+            } else {
+                isDecided = true
+                if torn != whole { return cut }
+            }
+        }
+        return isDecided == (whole.progress != .incomplete) ? nil : text.count
+    }
+
     /// A plausible head with some of its bytes exchanged.
     static func randomRequest(_ random: inout SeededGenerator) -> TestBytes {
         let names = [
