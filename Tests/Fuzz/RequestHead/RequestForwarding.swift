@@ -22,8 +22,8 @@ struct RequestForwarding {
     ]
     /// What nobody can take away by naming it in `Connection`.
     private static let protectedNames: Set = [
-        "authorization", "cache-control", "content-encoding", "content-type", "cookie", "date",
-        "set-cookie", "traceparent", "tracestate",
+        "accept", "authorization", "cache-control", "content-encoding", "content-type", "cookie",
+        "date", "set-cookie", "traceparent", "tracestate",
     ]
 
     init(
@@ -40,10 +40,17 @@ struct RequestForwarding {
         context = ForwardingContext(
             trust: input.has(1) ? .trusted : .untrusted,
             clientAddress: AddressText(addresses[input.knob % addresses.count]),
-            localPort: input.has(2) ? 65_535 : 0,
             framing: Self.framing(whole.framing, input),
-            expectation: whole.expectsContinue ? .forward : .withhold
+            expectation: whole.expectsContinue ? .forward : .withhold,
+            offer: input.has(2) && Self.offers(whole) ? .forward : .withhold,
+            identity: input.has(1) && whole.requestID != nil
+                ? .kept : .made(RequestID(high: 0, low: UInt64.max)),
+            startMicroseconds: input.has(3) ? UInt64.max : 0
         )
+    }
+
+    private static func offers(_ whole: RequestReading) -> Bool {
+        whole.offeredProtocols.map { !$0.isEmpty } ?? false
     }
 
     /// A body may be counted on the way, or go in chunks; none stays none.
@@ -57,6 +64,8 @@ struct RequestForwarding {
     }
 
     func check() {
+        // Such a request is answered by weir.
+        guard whole.maxForwards != 0 else { return }
         let bytes = forwarded(input.message, limits: limits)
         guard let sent = PlainHead(bytes) else {
             return require(false, "the forwarded head is not made of whole lines")
@@ -78,6 +87,11 @@ struct RequestForwarding {
             reading.expectsContinue == (context.expectation == .forward),
             "the expectation is not the one asked for"
         )
+        require(reading.maxForwards == whole.maxForwards.map { $0 - 1 }, "Max-Forwards is wrong")
+        if case .forward = context.offer {
+            require(reading.offeredProtocols == whole.offeredProtocols, "the offer has changed")
+        }
+        guard reading.maxForwards != 0 else { return }
         guard let again = PlainHead(forwarded(bytes, limits: all)) else {
             return require(false, "the head forwarded twice is not made of whole lines")
         }
@@ -99,7 +113,7 @@ struct RequestForwarding {
     private func forwarded(_ bytes: [UInt8], limits: HeadLimits) -> [UInt8] {
         var head = RequestHead(limits: limits)
         guard case .complete(let length) = head.parse(bytes.span.octets) else { return [] }
-        return written(capacity: length + RequestHead.forwardedOverheadBytes) { output in
+        return written(capacity: length + head.forwardedOverheadBytes) { output in
             head.writeForwarded(from: bytes.span.octets, into: &output, context: context)
         }
     }
@@ -137,7 +151,7 @@ struct RequestForwarding {
         }
         let connection = sent.tokens("connection")
         require(
-            connection.isEmpty || connection == ["upgrade"] && whole.upgradeRequested,
+            connection.isEmpty || connection == ["upgrade"] && context.offer == .forward,
             "the connection of the client was forwarded"
         )
         require(
@@ -161,7 +175,11 @@ struct RequestForwarding {
             }
         }
         if let host = whole.host { expected["x-forwarded-host"] = host }
-        if context.localPort != 0 { expected["x-forwarded-port"] = Array("65535".utf8) }
+        // Behind the last colon, unless that is one of an IPv6 address.
+        let host = whole.host ?? []
+        let colon = host.lastIndex { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "]") }
+        let port = colon.map { host[$0] == UInt8(ascii: ":") ? host[($0 + 1)...] : [] } ?? []
+        expected["x-forwarded-port"] = port.isEmpty ? Array("80".utf8) : Array(port)
         require(forwarding.count == expected.count, "an untrusted peer was believed")
         for field in forwarding {
             require(expected[field.name] == field.value, "an untrusted peer was believed")

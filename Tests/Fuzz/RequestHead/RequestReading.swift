@@ -12,7 +12,10 @@ struct RequestReading: Equatable {
     var framing = MessageFraming.none
     var persistence = ConnectionFate.close
     var expectsContinue = false
-    var upgradeRequested = false
+    var offeredProtocols: ProtocolSet?
+    var acceptsProblems = false
+    var maxForwards: UInt64?
+    var requestID: [UInt8]?
 
     init(_ bytes: [UInt8], limits: HeadLimits) {
         var head = RequestHead(limits: limits)
@@ -29,6 +32,9 @@ struct RequestReading: Equatable {
         framing = head.framing
         persistence = head.persistence
         expectsContinue = head.expectsContinue
-        upgradeRequested = head.upgradeRequested
+        offeredProtocols = head.offeredProtocols
+        acceptsProblems = head.acceptsProblems
+        maxForwards = head.maxForwards
+        requestID = head.requestID(bytes.span.octets).map { Array(bytes[$0]) }
     }
 }

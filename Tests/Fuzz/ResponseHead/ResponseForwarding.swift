@@ -22,9 +22,9 @@ struct ResponseForwarding {
     /// Fields with a meaning of their own, and those meant for the recipient, stay where
     /// `Connection` names them.
     private static let protectedNames: Set = [
-        "authorization", "cache-control", "content-encoding", "content-type", "cookie", "expect",
-        "forwarded", "host", "proxy", "set-cookie", "traceparent", "tracestate", "via",
-        "x-request-id", "x-request-start",
+        "accept", "authorization", "cache-control", "content-encoding", "content-type", "cookie",
+        "expect", "forwarded", "host", "max-forwards", "proxy", "set-cookie", "traceparent",
+        "tracestate", "via", "x-request-id", "x-request-start",
     ]
 
     init(
@@ -53,8 +53,7 @@ struct ResponseForwarding {
         _ whole: ResponseReading,
         _ version: HTTPVersion
     ) -> MessageFraming {
-        if whole.status == 205 { return .none }
-        return switch whole.framing {
+        switch whole.framing {
         case .none, .counted: whole.framing
         case .chunked, .untilClose: version == .http11 ? .chunked : .untilClose
         }

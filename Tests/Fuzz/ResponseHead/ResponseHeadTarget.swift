@@ -122,6 +122,8 @@ struct ResponseHeadTarget {
     /// RFC 9112 §6.3, in its order.
     private func framing(_ status: UInt16, _ declared: PlainFraming) -> MessageFraming {
         let hasNoBody = method == .head || status < 200 || status == 204 || status == 304
-        return hasNoBody ? .none : declared.value ?? .untilClose
+        if hasNoBody { return .none }
+        // RFC 9110 §15.3.6: none is read, whatever is declared.
+        return status == 205 ? .counted(0) : declared.value ?? .untilClose
     }
 }
