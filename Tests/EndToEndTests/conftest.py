@@ -13,6 +13,7 @@ from support import process
 from support.client import fetch, request
 from support.gunicorn import Gunicorn
 from support.prometheus import Prometheus
+from support.stand import Stand
 from support.traffic import Outcome, send_mix
 from support.upstream import Script, ScriptedUpstream
 from support.weir import Weir
@@ -68,6 +69,42 @@ def weir(tmp_path: Path) -> Iterator[Callable[..., Weir]]:
         one.kill()
     for name, status, stderr in statuses:
         assert status in (None, 0, 1), f"{name} died with {status}:\n{stderr}"
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stand]]:
+    """The stands of this session by their options."""
+    stands: dict[str, Stand] = {}
+    yield stands
+    for one in stands.values():
+        one.close()
+
+
+@pytest.fixture
+def stands(
+    standing: dict[str, Stand], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Stand]]:
+    """Gives the stand with these options, which other tests use too; what harms it fails this one."""
+    used: dict[str, Stand] = {}
+
+    def stand(**options: object) -> Stand:
+        key = repr(sorted(options.items()))
+        if key not in standing:
+            standing[key] = Stand(tmp_path_factory.mktemp("stand"), **options)
+        used[key] = standing[key]
+        return standing[key]
+
+    yield stand
+    for key, one in used.items():
+        if one.proxy.exit_status is not None:
+            del standing[key]
+        one.check()
+
+
+@pytest.fixture
+def stand(stands: Callable[..., Stand]) -> Stand:
+    """The stand with the defaults and one thread."""
+    return stands()
 
 
 @dataclass
