@@ -137,6 +137,25 @@ class Peer:
             self.read_some_body(arrived, int(lengths[0]) if lengths else 0)
             arrived.complete = True
 
+    def read_exactly(self, count: int) -> bytes:
+        """`count` bytes of whatever follows; for tunnels."""
+        while len(self._pending) < count:
+            self._receive()
+        taken = bytes(self._pending[:count])
+        del self._pending[:count]
+        return taken
+
+    def read_to_end(self) -> bytes:
+        """Everything until weir closes its sending direction; for tunnels."""
+        with contextlib.suppress(Gone):
+            while True:
+                self._receive()
+        return bytes(self._pending)
+
+    def finish_sending(self) -> None:
+        """Closes the sending direction only."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def read_request(self) -> Arrived:
         """The next request, whole."""
         arrived = self.read_head()
