@@ -36,6 +36,8 @@ def split(address: str) -> tuple[int, str | tuple[str, int]]:
     if address.startswith("unix:"):
         return socket.AF_UNIX, address.removeprefix("unix:")
     host, port = address.rsplit(":", 1)
+    if host.startswith("["):
+        return socket.AF_INET6, (host.strip("[]"), int(port))
     return socket.AF_INET, (host, int(port))
 
 
@@ -51,7 +53,7 @@ def connect(address: str, timeout: float = 10.0, receive_buffer: int | None = No
     except BaseException:
         connection.close()
         raise
-    if family == socket.AF_INET:
+    if family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

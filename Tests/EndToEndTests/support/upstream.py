@@ -83,6 +83,10 @@ class Peer:
         del self._pending[: end + len(mark)]
         return taken
 
+    def read_line(self) -> bytes:
+        """One line with its CRLF, before any request; for PROXY headers."""
+        return self._until(b"\r\n")
+
     def read_head(self) -> Arrived:
         """The next request's head; it is on record from here."""
         raw = self._until(b"\r\n\r\n")
