@@ -76,8 +76,12 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sta
     """The stands of this session by their options."""
     stands: dict[str, Stand] = {}
     yield stands
-    for one in stands.values():
-        one.close()
+    try:
+        for one in stands.values():
+            one.comes_to_rest()
+    finally:
+        for one in stands.values():
+            one.close()
 
 
 @pytest.fixture

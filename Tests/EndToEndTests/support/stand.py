@@ -95,6 +95,11 @@ class Stand:
         if failures:
             raise failures[0]
 
+    def comes_to_rest(self) -> None:
+        """Waits until weir holds nothing any more, whatever the tests have done to it."""
+        for name in ("http_server_active_requests", "weir_connections", "weir_upstream_connections", "weir_tunnels"):
+            self.proxy.expect(name, 0)
+
     def close(self) -> None:
         """Ends both."""
         self.proxy.kill()
