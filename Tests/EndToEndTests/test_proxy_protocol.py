@@ -8,7 +8,7 @@ import struct
 import threading
 
 import pytest
-from support.addresses import tcp_address
+from support.addresses import free_port, tcp_address
 from support.client import RawClient, request
 from support.upstream import OK, Peer
 
@@ -18,17 +18,31 @@ TCP4 = b"PROXY TCP4 203.0.113.7 198.51.100.1 56324 443\r\n"
 TCP6 = b"PROXY TCP6 2001:db8::7 2001:db8::1 56324 443\r\n"
 
 
+def addresses(source: str, destination: str) -> bytes:
+    """Two addresses and ports, as version 2 has them."""
+    packed = [ipaddress.ip_address(one).packed for one in (source, destination)]
+    return b"".join(packed) + struct.pack(">HH", 56324, 443)
+
+
+BODIES = {
+    0x00: b"",
+    0x11: addresses("203.0.113.7", "198.51.100.1"),
+    0x21: addresses("2001:db8::7", "2001:db8::1"),
+}
+"""By family and protocol: unspecified, TCP over IPv4, TCP over IPv6 (§2.2)."""
+
+
 def binary(
-    command: int = 1, family: int = 0x11, body: bytes | None = None, tail: bytes = b"", version: int = 2, length: int | None = None
+    command: int = 1,
+    family: int = 0x11,
+    body: bytes | None = None,
+    tail: bytes = b"",
+    version: int = 2,
+    length: int | None = None,
 ) -> bytes:
     """A header of version 2 (§2.2)."""
     if body is None:
-        body = {
-            0x11: ipaddress.ip_address("203.0.113.7").packed + ipaddress.ip_address("198.51.100.1").packed + struct.pack(">HH", 56324, 443),
-            0x21: ipaddress.ip_address("2001:db8::7").packed + ipaddress.ip_address("2001:db8::1").packed + struct.pack(">HH", 56324, 443),
-            0x31: b"/run/a.sock".ljust(108, b"\0") + b"/run/b.sock".ljust(108, b"\0"),
-            0x00: b"",
-        }[family]  # fmt: skip
+        body = BODIES[family]
     size = len(body) + len(tail) if length is None else length
     return SIGNATURE + bytes([version << 4 | command, family]) + struct.pack(">H", size) + body + tail
 
@@ -40,12 +54,13 @@ def tlv(kind: int, value: bytes) -> bytes:
 
 # From clients
 
+LONGEST = b"ffff:f0f0:ffff:ffff:ffff:ffff:ffff:ffff"
 GOOD = {
     # (header, the client that upstream is told of)
     "v1 TCP4": (TCP4, "203.0.113.7"),
     "v1 TCP6": (TCP6, "2001:db8::7"),
     "v1 ports": (b"PROXY TCP4 203.0.113.7 198.51.100.1 0 65535\r\n", "203.0.113.7"),
-    "v1 longest": (b"PROXY TCP6 ffff:f0f0:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", "ffff:f0f0:ffff:ffff:ffff:ffff:ffff:ffff"),
+    "v1 longest": (b"PROXY TCP6 %s %s 65535 65535\r\n" % (LONGEST, LONGEST), LONGEST.decode()),
     "v1 UNKNOWN": (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
     "v1 UNKNOWN, text": (b"PROXY UNKNOWN 1.2.3.4 x y z\r\n", "127.0.0.1"),
     "v1 UNKNOWN, longest": (b"PROXY UNKNOWN " + b"f" * 91 + b"\r\n", "127.0.0.1"),
@@ -55,7 +70,8 @@ GOOD = {
     "v2 LOCAL, address": (binary(command=0), "127.0.0.1"),
     "v2 UNSPEC": (binary(family=0x00), "127.0.0.1"),
     "v2 UNSPEC, text": (binary(family=0x00, tail=b"whatever"), "127.0.0.1"),
-    "v2 TLVs": (binary(tail=tlv(0x01, b"http/1.1") + tlv(0x02, b"weir.test") + tlv(0xE0, b"GET / HTTP/1.1\r\n\r\n")), "203.0.113.7"),
+    "v2 TLVs": (binary(tail=tlv(0x01, b"http/1.1") + tlv(0x02, b"weir.test") + tlv(0xE0,
+    b"GET / HTTP/1.1\r\n\r\n")), "203.0.113.7"),
     "v2 NOOP": (binary(tail=tlv(0x04, bytes(200))), "203.0.113.7"),
     "v2 TCP6, TLVs": (binary(family=0x21, tail=tlv(0x05, b"id") * 20), "2001:db8::7"),
 }  # fmt: skip
@@ -73,7 +89,9 @@ def test_header_names_the_client(stands, header, client):
     assert [one.all("x-forwarded-for") for one in stand.arrived(target)] == [[client]] * 3
 
 
-@pytest.mark.parametrize("name", ["v1 TCP4", "v1 TCP6", "v1 UNKNOWN", "v2 TCP4", "v2 TCP6", "v2 LOCAL", "v2 TLVs"])
+@pytest.mark.parametrize(
+    "name", ["v1 TCP4", "v1 TCP6", "v1 UNKNOWN", "v2 TCP4", "v2 TCP6", "v2 LOCAL", "v2 TLVs"]
+)
 def test_header_may_be_cut_at_every_byte(stands, name):
     """§2: a receiver may see it in pieces, here with the request behind it."""
     stand = stands(**ACCEPT)
@@ -93,7 +111,8 @@ def test_header_may_come_byte_by_byte(stands, name):
     stand = stands(**ACCEPT)
     target = stand.answer(OK)
     with stand.client() as connection:
-        connection.send_cut(GOOD[name][0], *range(1, len(GOOD[name][0])))
+        for byte in GOOD[name][0]:
+            connection.send(bytes([byte]))
         assert connection.exchange(request(target)).status == 200
     assert stand.arrived(target)[0].all("x-forwarded-for") == [GOOD[name][1]]
 
@@ -183,7 +202,9 @@ def test_connection_without_a_header_is_400(stands):
         connection.expect_end()
 
 
-@pytest.mark.parametrize("part", [b"", b"P", TCP4[:-1], binary()[:5], binary()[:16], binary(length=60000)[:40]], ids=ascii)
+@pytest.mark.parametrize(
+    "part", [b"", b"P", TCP4[:-1], binary()[:5], binary()[:16], binary(length=60000)[:40]], ids=ascii
+)
 def test_header_that_stops_times_out(stands, part):
     """§2: it has the time of a head."""
     stand = stands(**ACCEPT, header_timeout="300ms", idle_timeout="300ms")
@@ -193,7 +214,11 @@ def test_header_that_stops_times_out(stands, part):
     assert answer == b"" or answer.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 "))
 
 
-@pytest.mark.parametrize("header", [TCP4, TCP6, binary(), b"PROXY UNKNOWN\r\n", binary(command=0)], ids=["v1", "v1 TCP6", "v2", "UNKNOWN", "LOCAL"])
+@pytest.mark.parametrize(
+    "header",
+    [TCP4, TCP6, binary(), b"PROXY UNKNOWN\r\n", binary(command=0)],
+    ids=["v1", "v1 TCP6", "v2", "UNKNOWN", "LOCAL"],
+)
 def test_header_of_an_untrusted_peer_closes(stands, header):
     """§5: only from known proxies; anybody else would be whoever he likes."""
     stand = stands(**ACCEPT, trust_proxies="10.0.0.0/8")
@@ -251,7 +276,16 @@ def reading(lines: list[bytes], served: int = 1):
     return script
 
 
-V1 = re.compile(rb"PROXY (TCP4|TCP6) ([0-9a-f.:]+) ([0-9a-f.:]+) ([0-9]+) ([0-9]+)\r\n")
+V1 = re.compile(r"PROXY TCP([46]) ([0-9a-f.:]+) ([0-9a-f.:]+) ([0-9]{1,5}) ([0-9]{1,5})\r\n")
+
+
+def told(line: bytes) -> tuple[str, int]:
+    """The client that a header of version 1 names; both its addresses must be of its family (§2.1)."""
+    match = V1.fullmatch(line.decode())
+    assert match and len(line) <= 107, line
+    versions = {ipaddress.ip_address(match[number]).version for number in (2, 3)}
+    assert versions == {int(match[1])}, line
+    return match[2], int(match[4])
 
 
 def test_upstream_is_told_of_each_client(weir, upstream):
@@ -263,11 +297,20 @@ def test_upstream_is_told_of_each_client(weir, upstream):
         with RawClient(proxy.address) as client:
             ports.append(client.socket.getsockname()[1])
             assert [client.exchange(request()).status for _ in range(2)] == [200, 200]
-    told = [V1.fullmatch(line) for line in lines]
-    assert all(told), lines
-    assert [(one[1], one[2]) for one in told] == [(b"TCP4", b"127.0.0.1")] * 6
-    assert [int(one[4]) for one in told] == [port for port in ports for _ in range(2)]
-    assert {int(one[5]) for one in told} == {int(proxy.address.rsplit(":", 1)[1])}
+    assert [told(line) for line in lines] == [("127.0.0.1", port) for port in ports for _ in range(2)]
+    listener = proxy.address.rsplit(":", 1)[1]
+    assert {line.split()[-1].decode() for line in lines} == {listener}
+
+
+def test_client_on_ipv6_is_told_as_such(weir, upstream):
+    """§2.1: TCP6, whatever upstream itself is reached by."""
+    lines: list[bytes] = []
+    address = f"[::1]:{free_port()}"
+    weir(upstream(reading(lines)), listen=address, proxy_protocol="send", threads=1)
+    with RawClient(address) as client:
+        port = client.socket.getsockname()[1]
+        assert client.exchange(request()).status == 200
+    assert told(lines[0]) == ("::1", port)
 
 
 def test_upload_and_keep_alive_work_behind_the_header(weir, upstream):
@@ -285,30 +328,36 @@ def test_upload_and_keep_alive_work_behind_the_header(weir, upstream):
 
 @pytest.mark.parametrize(
     ("chain", "client"),
-    [("203.0.113.7", b"203.0.113.7"), ("6.6.6.6, 203.0.113.7", b"203.0.113.7"), ("203.0.113.7, 127.0.0.1", b"203.0.113.7"), ("2001:db8::7", b"2001:db8::7")],
-    ids=str,
-)  # fmt: skip
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("6.6.6.6, 203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7, 127.0.0.1", "203.0.113.7"),
+        ("203.0.113.7,127.0.0.1,  ::1", "203.0.113.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("6.6.6.6, unknown", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+    ],
+)
 def test_client_behind_a_trusted_peer_is_the_one_upstream_is_told_of(weir, upstream, chain, client):
     """README: the rightmost address of X-Forwarded-For that is not trusted."""
     lines: list[bytes] = []
     proxy = weir(upstream(reading(lines)), proxy_protocol="send", threads=1)
     with RawClient(proxy.address) as connection:
         assert connection.exchange(request(X_Forwarded_For=chain)).status == 200
-    assert V1.fullmatch(lines[0]), lines
-    assert V1.fullmatch(lines[0])[2] == client
+    assert told(lines[0])[0] == client
 
 
-@pytest.mark.parametrize("header", [TCP4, TCP6, binary(), binary(family=0x21)], ids=["v1 TCP4", "v1 TCP6", "v2 TCP4", "v2 TCP6"])
+@pytest.mark.parametrize(
+    "header", [TCP4, TCP6, binary(), binary(family=0x21)], ids=["v1 TCP4", "v1 TCP6", "v2 TCP4", "v2 TCP6"]
+)
 def test_what_was_accepted_is_sent_on(weir, upstream, header):
     """`both`: in either version, out in version 1."""
     lines: list[bytes] = []
     proxy = weir(upstream(reading(lines)), proxy_protocol="both", threads=1)
     with RawClient(proxy.address) as connection:
         assert connection.exchange(header + request()).status == 200
-    told = V1.fullmatch(lines[0])
-    assert told, lines
-    expected = (b"TCP4", b"203.0.113.7") if b"TCP4" in header or header[13:14] == b"\x11" else (b"TCP6", b"2001:db8::7")
-    assert (told[1], told[2], told[4]) == (*expected, b"56324")
+    is_six = b"TCP6" in header or header[13:14] == b"\x21"
+    assert told(lines[0]) == ("2001:db8::7" if is_six else "203.0.113.7", 56324)
 
 
 def test_client_without_an_address_is_not_spoken_of(weir, upstream, short_path):
@@ -331,7 +380,7 @@ def test_retry_tells_upstream_again(weir, upstream):
         proxy.expect("http_server_active_requests", 1)
         upstream(reading(lines), address=address)
         assert client.read_response().status == 200
-    assert V1.fullmatch(lines[0]), lines
+    assert told(lines[0])[0] == "127.0.0.1"
 
 
 def test_tunnel_begins_behind_the_header(weir, upstream):
@@ -339,7 +388,7 @@ def test_tunnel_begins_behind_the_header(weir, upstream):
     ended = threading.Event()
 
     def script(peer: Peer) -> None:
-        assert V1.fullmatch(peer.read_line())
+        assert told(peer.read_line())[0] == "127.0.0.1"
         peer.read_head()
         peer.send(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n")
         peer.send(peer.read_exactly(4))

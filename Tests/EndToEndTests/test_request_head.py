@@ -67,9 +67,11 @@ BAD_TARGETS = [
     # RFC 9112 §3.2: none of the four forms
     "a", "?q", "weir.test", "weir.test:80", "*x", "/ /", "/#f", "/a#", "#", "mailto:a", "http:/x", "http:x",
     # RFC 9110 §4.2.1, §4.2.4: an empty host, userinfo
-    "http://", "http:///x", "http://:80/", "http://user@weir.test/", "http://user:pass@weir.test/", "http://@weir.test/",
+    "http://", "http:///x", "http://:80/", "http://user@weir.test/", "http://user:pass@weir.test/",
+    "http://@weir.test/",
     # RFC 3986 §3.2
-    "http://[::1/", "http://::1/", "http://weir.test:x/", "http://weir.test:80:80/", "http://a b/", "http://weir.test:-1/",
+    "http://[::1/", "http://::1/", "http://weir.test:x/", "http://weir.test:80:80/", "http://a b/",
+    "http://weir.test:-1/",
     "http://weir.test\\x/", "http://weir.test/#f", "http://weir.test#f", "//weir.test/#",
     # RFC 9112 §3.2.3, §3.2.4: forms of other methods
     "*",
@@ -93,6 +95,7 @@ def test_connect_is_refused_in_every_form(stand, target, version):
 
 # Versions
 
+
 @pytest.mark.parametrize("version", ["HTTP/1.2", "HTTP/1.9"])
 def test_higher_minor_version_is_served_as_1_1(stand, version):
     """RFC 9110 §2.5: it is processed as the highest minor version known, and answered with that."""
@@ -106,7 +109,8 @@ def test_higher_minor_version_is_served_as_1_1(stand, version):
 @pytest.mark.parametrize(
     "version",
     ["HTTP/1.10", "HTTP/11.1", "HTTP/01.1", "HTTP/1.", "HTTP/.1", "HTTP/1,1", "HTTP/1", "HTTP/", "HTTP/a.b",
-     "http/1.1", "Http/1.1", "HTTPS/1.1", "XHTTP/1.1", "HTTP/1.1x", "HTTP/1.-1", "HTTP\\1.1", "HTTP/ 1.1", "HTTP /1.1",
+     "http/1.1", "Http/1.1", "HTTPS/1.1", "XHTTP/1.1", "HTTP/1.1x", "HTTP/1.-1", "HTTP\\1.1", "HTTP/ 1.1",
+     "HTTP /1.1",
      "HTTP/1.1\x0b", "HTTP/1.1\t", "\tHTTP/1.1", " HTTP/1.1", "ICAP/1.0", "HTTP/\xb9.1"],
     ids=ascii,
 )  # fmt: skip
@@ -130,7 +134,9 @@ def test_version_before_1_is_refused(stand, version):
 HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(32)) + bytes.fromhex("20") + bytes(range(160))
 
 
-@pytest.mark.parametrize("data", [HELLO, HELLO + b"\r\n\r\n", b"\x80\x2e\x01\x03\x01"], ids=["TLS", "TLS, CRLF", "SSLv2"])
+@pytest.mark.parametrize(
+    "data", [HELLO, HELLO + b"\r\n\r\n", b"\x80\x2e\x01\x03\x01"], ids=["TLS", "TLS, CRLF", "SSLv2"]
+)
 def test_tls_on_the_port_is_refused(stand, data):
     """RFC 9112 §3: the first byte can begin no request, so nothing has to be waited for."""
     stand.refuse(data, 400)
@@ -138,14 +144,18 @@ def test_tls_on_the_port_is_refused(stand, data):
 
 # Methods
 
-@pytest.mark.parametrize("method", ["get", "Get", "GETT", "G", "!#$%&'*+-.^_`|~09az", "A" * 32, "PRI", "HTTP"])
+
+@pytest.mark.parametrize(
+    "method", ["get", "Get", "GETT", "G", "!#$%&'*+-.^_`|~09az", "A" * 32, "PRI", "HTTP"]
+)
 def test_any_token_is_a_method(stand, method):
     """RFC 9110 §9.1: case-sensitive, known or not."""
     assert stand.forward(line(method, "/")).method == method
 
 
 @pytest.mark.parametrize(
-    "method", ["G ET", "GE\tT", "G\x00T", "(GET)", "G,T", "G/T", "G:T", "G@T", "GET\x7f", "G\xc9T", "\xef\xbb\xbfGET", '"GET"', ""],
+    "method", ["G ET", "GE\tT", "G\x00T", "(GET)", "G,T", "G/T", "G:T", "G@T", "GET\x7f", "G\xc9T",
+    "\xef\xbb\xbfGET", '"GET"', ""],
     ids=ascii,
 )  # fmt: skip
 def test_method_that_is_no_token_is_400(stand, method):
@@ -162,7 +172,8 @@ def test_long_method_is_refused(stand, length):
 # Host
 
 GOOD_HOSTS = [
-    "weir.test", "WEIR.Test", "weir.test.", "weir.test:80", "weir.test:", "weir.test:65535", "127.0.0.1", "127.0.0.1:8000",
+    "weir.test", "WEIR.Test", "weir.test.", "weir.test:80", "weir.test:", "weir.test:65535", "127.0.0.1",
+    "127.0.0.1:8000",
     "[::1]", "[::1]:8000", "[2001:db8::7:1]", "xn--bcher-kva.test", "a_b.test", "a-b", "a~b", "a%20b", "0",
 ]  # fmt: skip
 
@@ -174,9 +185,12 @@ def test_host_passes_unchanged(stand, host):
 
 
 BAD_HOSTS = [
-    "a/b", "a/", "/", "http://a", "a?b", "a#b", "a@b", "a:b@c", "@", "a b", "a\tb", "a, b", "a:80:80", "a:-1", "a:+1", "a:8x",
-    "a: 80", "a :80", "::1", "[::1", "::1]", "[::1]x", "[]", "[::1]:x", "[g::]", "a\\b", "a^b", "a`b", "a{b}", "a|b", '"a"', "<a>",
-    "a%", "a%2", "a%zz", "caf\xe9", "\xc3\xa9", "a\x00", "a\x01", "a\x7f", "a\x0bb", "weir.test:99999999999999999999",
+    "a/b", "a/", "/", "http://a", "a?b", "a#b", "a@b", "a:b@c", "@", "a b", "a\tb", "a, b", "a:80:80", "a:-1",
+    "a:+1", "a:8x",
+    "a: 80", "a :80", "::1", "[::1", "::1]", "[::1]x", "[]", "[::1]:x", "[g::]", "a\\b", "a^b", "a`b", "a{b}",
+    "a|b", '"a"', "<a>",
+    "a%", "a%2", "a%zz", "caf\xe9", "\xc3\xa9", "a\x00", "a\x01", "a\x7f", "a\x0bb",
+    "weir.test:99999999999999999999",
 ]  # fmt: skip
 
 
@@ -189,8 +203,10 @@ def test_bad_host_is_400(stand, host):
 @pytest.mark.parametrize(
     "fields",
     [
-        b"", b"Hos: a\r\n", b"X-Host: a\r\n", b"Host : a\r\n", b"Host\t: a\r\n", b" Host: a\r\n", b"Host: a\r\n b\r\n", b"Host\x00: a\r\n",
-        b"Host: a\r\nHost: a\r\n", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nX-A: b\r\nhost: a\r\n", b"HOST: a\r\nhOST:\r\n",
+        b"", b"Hos: a\r\n", b"X-Host: a\r\n", b"Host : a\r\n", b"Host\t: a\r\n", b" Host: a\r\n",
+        b"Host: a\r\n b\r\n", b"Host\x00: a\r\n",
+        b"Host: a\r\nHost: a\r\n", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nX-A: b\r\nhost: a\r\n",
+        b"HOST: a\r\nhOST:\r\n",
         b"Host:\r\nHost:\r\n", b"Host: a\r\nHost : b\r\n", b"Host:\r\n\ta\r\n",
     ],
     ids=ascii,
@@ -215,15 +231,22 @@ def test_bad_host_of_http_1_0_is_400(stand, fields):
 
 # Field lines
 
-@pytest.mark.parametrize("byte", [*b'"(),/;<=>?@[\\]{}', *range(10), *range(11, 33), 0x7F, 0x80, 0xC3, 0xFF], ids=hex)
-@pytest.mark.parametrize("shape", [b"X%cA: 1\r\n", b"%cX: 1\r\n", b"X%c: 1\r\n"], ids=["within", "first", "last"])
+
+@pytest.mark.parametrize(
+    "byte", [*b'"(),/;<=>?@[\\]{}', *range(10), *range(11, 33), 0x7F, 0x80, 0xC3, 0xFF], ids=hex
+)
+@pytest.mark.parametrize(
+    "shape", [b"X%cA: 1\r\n", b"%cX: 1\r\n", b"X%c: 1\r\n"], ids=["within", "first", "last"]
+)
 def test_byte_that_is_no_token_in_a_name_is_400(stand, shape, byte):
     """RFC 9110 §5.1, §5.6.2; RFC 9112 §5.1."""
     stand.refuse(b"GET / HTTP/1.1\r\n" + HOST + shape % byte + b"\r\n", 400)
 
 
 @pytest.mark.parametrize("byte", [*range(9), *range(11, 32), 0x7F], ids=hex)
-@pytest.mark.parametrize("shape", [b"X-A: a%cb\r\n", b"X-A: %c\r\n", b"X-A: a%c\r\n"], ids=["within", "alone", "last"])
+@pytest.mark.parametrize(
+    "shape", [b"X-A: a%cb\r\n", b"X-A: %c\r\n", b"X-A: a%c\r\n"], ids=["within", "alone", "last"]
+)
 def test_control_byte_in_a_value_is_400(stand, shape, byte):
     """RFC 9110 §5.5, RFC 9112 §2.2."""
     stand.refuse(b"GET / HTTP/1.1\r\n" + HOST + shape % byte + b"\r\n", 400)
@@ -238,7 +261,8 @@ def test_every_other_byte_of_a_value_passes(stand):
 
 @pytest.mark.parametrize(
     ("lines", "value"),
-    [(b"X-V:a", "a"), (b"X-V: \t a\t \t", "a"), (b"X-V:", ""), (b"X-V: \t ", ""), (b"X-V: :a: b:", ":a: b:"), (b"x-v: a", "a"),
+    [(b"X-V:a", "a"), (b"X-V: \t a\t \t", "a"), (b"X-V:", ""), (b"X-V: \t ", ""), (b"X-V: :a: b:", ":a: b:"),
+     (b"x-v: a", "a"),
      (b"X-V: " + b"v" * 20_000, "v" * 20_000), (b"X-V: \"a\\\"b\"", '"a\\"b"'), (b"X-V: a,,b, ,", "a,,b, ,")],
     ids=range(9),
 )  # fmt: skip
@@ -318,6 +342,7 @@ def test_head_cut_at_every_byte_arrives_the_same(stand):
 
 # Limits: the last that passes, the first that does not
 
+
 def test_head_of_32_kib_passes_and_one_byte_more_is_431(stand):
     """RFC 6585 §5, design §3: the default."""
     room = 32 * 1024 - len(request(X_Fill=""))
@@ -345,6 +370,7 @@ def test_name_may_be_long(stand):
 
 
 # Empty lines
+
 
 def test_empty_lines_between_requests_are_ignored(stand):
     """RFC 9112 §2.2: old clients send a CRLF behind a body."""

@@ -7,6 +7,7 @@ import threading
 import pytest
 from support.client import Truncated, chunked, request
 from support.upstream import OK, Arrived, Peer
+from support.waiting import settled
 
 HOST = b"Host: weir.test\r\n"
 
@@ -39,7 +40,8 @@ def with_fields(fields: bytes, target: str = "/", method: str = "GET") -> bytes:
         (b"Connection: upgrade\r\n", {"upgrade"}),
         (b"Connection: HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", {"http2-settings"}),
         (b"Connection: X-A-B\r\nX-A: 1\r\n", set()),
-        (b"Connection: " + b", ".join(b"X-%d" % n for n in range(16)) + b"\r\nX-0: 1\r\nX-15: 2\r\n", {"x-0", "x-15"}),
+        (b"Connection: " + b", ".join(b"X-%d" % n for n in range(16)) + b"\r\nX-0: 1\r\nX-15: 2\r\n",
+        {"x-0", "x-15"}),
     ],
     ids=lambda value: ascii(value)[:60] if isinstance(value, bytes) else "",
 )  # fmt: skip
@@ -56,8 +58,14 @@ def test_fields_of_one_hop_stay_behind(stand, fields, gone):
     }  # fmt: skip
 
 
+def test_connection_that_names_too_many_fields_is_400(stand):
+    """README, reasons: more than 16 would cost more than they are worth."""
+    stand.refuse(with_fields(b"Connection: " + b", ".join(b"X-%d" % n for n in range(17)) + b"\r\n"), 400)
+
+
 PROTECTED = [
-    "Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port",
+    "Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+    "X-Forwarded-Port",
     "Authorization", "Cookie", "Content-Type", "Cache-Control", "X-Request-ID", "Content-Encoding",
 ]  # fmt: skip
 
@@ -66,7 +74,8 @@ PROTECTED = [
 @pytest.mark.parametrize("spelled", [str.lower, str.upper, str], ids=["lower", "upper", "as is"])
 def test_connection_cannot_take_away_what_matters(stand, name, spelled):
     """RFC 9110 §7.6.1, design §4: a sender must not name them; framing and forwarding would be forged."""
-    fields = {"Authorization": "Basic eA==", "Cookie": "a=b", "Content-Type": "text/x", "Cache-Control": "no-cache",
+    fields = {"Authorization": "Basic eA==", "Cookie": "a=b", "Content-Type": "text/x",
+    "Cache-Control": "no-cache",
               "X-Request-ID": "kept-1", "Content-Encoding": "br"}  # fmt: skip
     target = stand.answer(OK)
     message = request(target, "POST", b"12345", **fields, Connection=f"{spelled(name)}, keep-alive")
@@ -82,7 +91,9 @@ def test_connection_cannot_take_away_what_matters(stand, name, spelled):
 def test_connection_cannot_take_the_coding_away(stand):
     """RFC 9110 §7.6.1, RFC 9112 §6.1: `Connection: transfer-encoding` is an attack."""
     target = stand.answer(OK)
-    message = request(target, "POST", Transfer_Encoding="chunked", Connection="transfer-encoding") + chunked(b"abc")
+    message = request(target, "POST", Transfer_Encoding="chunked", Connection="transfer-encoding") + chunked(
+        b"abc"
+    )
     with stand.client() as client:
         client.send(message + request(target))
         assert [client.read_response().status for _ in range(2)] == [200, 200]
@@ -90,7 +101,8 @@ def test_connection_cannot_take_the_coding_away(stand):
 
 
 @pytest.mark.parametrize(
-    "value", ["close", "Close", "CLOSE", "keep-alive, close", "close, keep-alive", " ,close", "close,", "X-A, close", "\tclose\t"], ids=ascii
+    "value", ["close", "Close", "CLOSE", "keep-alive, close", "close, keep-alive", " ,close", "close,",
+    "X-A, close", "\tclose\t"], ids=ascii
 )  # fmt: skip
 def test_close_is_heard_in_any_case_and_place(stand, value):
     """RFC 9112 §9.6: and it wins over keep-alive; what was pipelined behind it is not served."""
@@ -110,7 +122,9 @@ def test_similar_option_does_not_close(stand, value):
             assert not client.exchange(request(Connection=value)).closes
 
 
-@pytest.mark.parametrize("value", ['"close"', "close;x", "clo se", "a/b", "(close)", "close\x0b", "caf\xe9"], ids=ascii)
+@pytest.mark.parametrize(
+    "value", ['"close"', "close;x", "clo se", "a/b", "(close)", "close\x0b", "caf\xe9"], ids=ascii
+)
 def test_connection_that_is_no_list_of_tokens_is_400(stand, value):
     """RFC 9110 §7.6.1: what it removes would be guesswork."""
     stand.refuse(with_fields(f"Connection: {value}\r\n".encode("latin-1")), 400)
@@ -132,7 +146,9 @@ def test_only_the_client_hop_hears_keep_alive(stand, version):
 
 
 @pytest.mark.parametrize("method", ["TRACE", "OPTIONS"])
-@pytest.mark.parametrize(("sent", "forwarded"), [("1", "0"), ("2", "1"), ("10", "9"), ("007", "6"), ("255", "254")])
+@pytest.mark.parametrize(
+    ("sent", "forwarded"), [("1", "0"), ("2", "1"), ("10", "9"), ("007", "6"), ("255", "254")]
+)
 def test_max_forwards_is_counted_down(stand, method, sent, forwarded):
     """RFC 9110 §7.6.2."""
     arrived = stand.forward(request("/", method, Max_Forwards=sent))
@@ -162,6 +178,36 @@ def test_options_that_ends_here_is_answered_by_weir(stand, target):
         assert response.get("allow")
         assert client.exchange(request()).status == 200
     assert len(stand.app.requests) == seen + 1
+
+
+def test_body_of_options_that_ends_here_is_read_away(stand):
+    """RFC 9110 §9.3.7: OPTIONS may have content, and what is behind it is the next request."""
+    seen = len(stand.app.requests)
+    body = request("/smuggled")
+    with stand.client() as client:
+        client.send(request("/", "OPTIONS", body, Max_Forwards="0") + request("/next"))
+        first = client.read_response()
+        assert first.status == 200
+        if first.closes:
+            client.expect_end()
+        else:
+            assert client.read_response().status == 200
+    assert [one.target for one in stand.app.requests[seen:]] in ([], ["/next"])
+
+
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Max-Forwards: 1\r\nMax-Forwards: 5\r\n",
+        b"Max-Forwards: 0\r\nMax-Forwards: 1\r\n",
+        b"Max-Forwards: 1\r\n 2\r\n",
+    ],
+    ids=ascii,
+)
+def test_repeated_max_forwards_is_400(stand, method, fields):
+    """RFC 9110 §5.3, §7.6.2: it is no list, so two of them are no number."""
+    stand.refuse(with_fields(fields, method=method), 400)
 
 
 @pytest.mark.parametrize("method", ["TRACE", "OPTIONS"])
@@ -195,10 +241,28 @@ def test_a_hundred_requests_in_one_write_are_answered_in_order(stand):
         assert [client.read_response().text for _ in range(100)] == [str(n) for n in range(100)]
 
 
+def test_pipeline_whose_answers_nobody_reads_waits(stand):
+    """RFC 9112 §9.3.2: 10 MB of answers are not collected in memory, and none of them is lost."""
+    body = bytes(20_000)
+    target = stand.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    stand.proxy.metrics()
+    before = stand.proxy.resident_bytes
+    with stand.client(receive_buffer=65_536) as client:
+        sender = threading.Thread(target=client.send, args=(request(target) * 500,))
+        sender.start()
+        assert settled(lambda: len(stand.app.requests), "requests at the upstream") > 0
+        assert stand.proxy.resident_bytes - before < 8 * 1024 * 1024
+        assert [client.read_response().body == body for _ in range(500)] == [True] * 500
+        sender.join(10)
+
+
 BAD = {
     "bare LF": (b"GET / HTTP/1.1\nHost: w\n\n", 400),
     "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400),
-    "both framings": (b"POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    "both framings": (
+        b"POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
     "version": (b"GET / HTTP/3.0\r\nHost: w\r\n\r\n", 505),
     "rubbish": (b"\x16\x03\x01", 400),
     "CONNECT": (b"CONNECT w:1 HTTP/1.1\r\nHost: w:1\r\n\r\n", 405),
@@ -246,7 +310,9 @@ def test_pipeline_goes_on_behind_an_error_of_the_app(stand):
 
 def test_pipeline_behind_an_upstream_that_closes_is_served(stand):
     """RFC 9110 §7.6.1: one upstream connection each, one client connection for all."""
-    closing = stand.answer(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", keeps=False)
+    closing = stand.answer(
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", keeps=False
+    )
     with stand.client() as client:
         client.send(request(closing) * 5)
         assert [client.read_response().body for _ in range(5)] == [b"ok"] * 5
@@ -299,7 +365,9 @@ def test_body_that_does_not_wait_is_taken(stand):
     assert [bytes(one.body) for one in stand.arrived(target)] == [b"abc", b""]
 
 
-@pytest.mark.parametrize("head", [b"POST %b HTTP/1.0\r\nHost: w\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc"])
+@pytest.mark.parametrize(
+    "head", [b"POST %b HTTP/1.0\r\nHost: w\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc"]
+)
 def test_http_1_0_expects_nothing(stand, head):
     """RFC 9110 §10.1.1: MUST ignore; §15.2: no interim response for it."""
     target = stand.play(waits_for_body, keeps=True)
@@ -317,7 +385,9 @@ def test_continue_without_a_body_is_answered(stand, fields):
             assert client.exchange(request(target, "POST", Expect="100-continue", **fields)).status == 200
 
 
-@pytest.mark.parametrize("value", ["200-ok", "100-continue, 200-ok", "100-continuex", "x=y", "100", "continue", "100-continue;q=1"])
+@pytest.mark.parametrize(
+    "value", ["200-ok", "100-continue, 200-ok", "100-continuex", "x=y", "100", "continue", "100-continue;q=1"]
+)
 @pytest.mark.parametrize("body", [None, b"abc"], ids=["no body", "body"])
 def test_unknown_expectation_is_417(stand, value, body):
     """RFC 9110 §10.1.1: MAY, and weir says so instead of guessing."""

@@ -10,7 +10,8 @@ from support.upstream import OK, Arrived, Peer
 EVENTS = [b"data: %d\n\n" % number for number in range(5)]
 HEADS = {
     "chunked": b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "length": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(b"".join(EVENTS)),
+    "length": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+    % len(b"".join(EVENTS)),
     "close": b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
 }

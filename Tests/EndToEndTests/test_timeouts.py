@@ -36,7 +36,8 @@ def times_out(stand, client: RawClient, status: int, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"G", b"GET / HTTP/1.1", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: w\r\n", b"GET / HTTP/1.1\r\nHost: w\r\n\r"], ids=ascii
+    "data", [b"G", b"GET / HTTP/1.1", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: w\r\n",
+    b"GET / HTTP/1.1\r\nHost: w\r\n\r"], ids=ascii
 )  # fmt: skip
 @pytest.mark.parametrize("good", [0, 2])
 def test_head_that_stops_is_408(stands, data, good):
@@ -134,7 +135,9 @@ def test_slow_upload_does_not_use_up_the_response_timeout(stands):
 # Responses
 
 
-@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=ascii)
+@pytest.mark.parametrize(
+    "part", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=ascii
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_silent_upstream_is_504(stands, part, method):
     """RFC 9110 §15.6.5: before a final head; the client's connection goes on."""
@@ -156,7 +159,8 @@ def test_silent_upstream_is_504(stands, part, method):
 
 
 @pytest.mark.parametrize(
-    "response", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"], ids=["length", "chunked"]
+    "response", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"], ids=["length", "chunked"]
 )  # fmt: skip
 def test_silence_in_a_response_cuts_it(stands, response):
     """RFC 9112 §8: it has begun, so no other can follow; the status counted is the one that was sent."""
@@ -190,7 +194,9 @@ def test_client_that_pauses_is_no_silence_of_upstream(stands):
     stand = stands(response_timeout=SHORT)
     size = 32 * 1024 * 1024
     with stand.client(receive_buffer=65_536) as client:
-        client.send(request(stand.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))))
+        client.send(
+            request(stand.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)))
+        )
         assert client.read_head().status == 200
         assert not threading.Event().wait(1.0)
         assert len(client.read_exactly(size)) == size
@@ -202,7 +208,9 @@ def test_client_that_takes_nothing_is_cut_and_counted(stands):
     size = 32 * 1024 * 1024
     with stand.counts("weir_gateway_errors_total", reason="send_timeout"):
         with stand.client(receive_buffer=65_536) as client:
-            client.send(request(stand.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))))
+            client.send(
+                request(stand.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)))
+            )
             assert client.read_head().status == 200
             eventually(lambda: stand.proxy.sum("http_server_active_requests") == 0, "it is given up")
             with pytest.raises(Truncated):

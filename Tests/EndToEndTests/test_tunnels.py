@@ -2,15 +2,19 @@
 """Upgrades: offered, accepted, refused, and the tunnel that follows a 101 (RFC 9110 §7.8, §15.2.2)."""
 
 import hashlib
+import signal
 import threading
 
 import pytest
-from support.client import RawClient, request
+from support.client import RawClient, chunked, request
 from support.upstream import OK, Arrived, Gone, Peer
 from support.waiting import eventually_equal, settled
 
 MIB = 1024 * 1024
-SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 
 
 def offer(target: str, protocol: str = "websocket", method: str = "GET", **fields: str) -> bytes:
@@ -41,7 +45,11 @@ def switched(client: RawClient, data: bytes) -> None:
 def test_websocket_handshake_passes_both_ways(stand):
     """RFC 6455 §4, RFC 9110 §7.8: hop-by-hop fields are written anew, the rest passes."""
     target = stand.play(echo)
-    keys = {"Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec_WebSocket_Version": "13", "Sec_WebSocket_Protocol": "chat"}
+    keys = {
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Protocol": "chat",
+    }
     with stand.client() as client:
         client.send(offer(target, **keys))
         head = client.read_head()
@@ -54,12 +62,15 @@ def test_websocket_handshake_passes_both_ways(stand):
     arrived = stand.arrived(target)[0]
     assert [value.lower() for value in arrived.all("connection")] == ["upgrade"]
     assert arrived.all("upgrade") == ["websocket"]
-    assert {name: arrived.all(name.replace("_", "-")) for name in keys} == {name: [value] for name, value in keys.items()}
+    assert {name: arrived.all(name.replace("_", "-")) for name in keys} == {
+        name: [value] for name, value in keys.items()
+    }
 
 
 @pytest.mark.parametrize(
     ("protocol", "answer"),
-    [("WebSocket", "websocket"), ("websocket", "WebSocket"), ("chat", "chat"), ("irc/6.9", "irc/6.9"), ("a, b/2", "b/2"), ("TLS/1.0, chat", "chat")],
+    [("WebSocket", "websocket"), ("websocket", "WebSocket"), ("chat", "chat"), ("irc/6.9", "irc/6.9"),
+     ("a, b/2", "b/2"), ("TLS/1.0, chat", "chat")],
     ids=ascii,
 )  # fmt: skip
 def test_any_token_may_be_offered(stand, protocol, answer):
@@ -78,7 +89,11 @@ def test_any_token_may_be_offered(stand, protocol, answer):
     assert stand.arrived(target)[0].all("upgrade") == [protocol]
 
 
-@pytest.mark.parametrize("connection", ["upgrade", "UPGRADE", "keep-alive, Upgrade", "Upgrade, X-A", "upgrade,,", " ,Upgrade"], ids=ascii)
+@pytest.mark.parametrize(
+    "connection",
+    ["upgrade", "UPGRADE", "keep-alive, Upgrade", "Upgrade, X-A", "upgrade,,", " ,Upgrade"],
+    ids=ascii,
+)
 def test_option_is_found_in_any_case_and_place(stand, connection):
     """RFC 9110 §7.6.1, §7.8."""
     target = stand.play(echo)
@@ -93,11 +108,14 @@ NOT_OFFERED = {
     "no option": request("%", Upgrade="websocket"),
     "other option": request("%", Connection="keep-alive", Upgrade="websocket"),
     "option alone": request("%", Connection="upgrade"),
-    "h2c": request("%", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABkAAQAAP__"),
+    "h2c": request(
+        "%", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABkAAQAAP__"
+    ),
     "H2C": request("%", Connection="Upgrade", Upgrade="H2C"),
     "HTTP/1.0": b"GET % HTTP/1.0\r\nHost: w\r\nConnection: upgrade, keep-alive\r\nUpgrade: websocket\r\n\r\n",
     "length": request("%", "POST", b"abc", Connection="upgrade", Upgrade="websocket"),
-    "chunked": request("%", "POST", Transfer_Encoding="chunked", Connection="upgrade", Upgrade="websocket") + b"3\r\nabc\r\n0\r\n\r\n",
+    "chunked": request("%", "POST", Transfer_Encoding="chunked", Connection="upgrade", Upgrade="websocket")
+    + b"3\r\nabc\r\n0\r\n\r\n",
 }
 
 
@@ -121,7 +139,11 @@ def test_h2c_is_never_among_what_is_forwarded(stand, protocol):
     assert "h2c" not in ",".join(stand.arrived(target)[0].all("upgrade")).lower()
 
 
-@pytest.mark.parametrize("protocol", ["", "web socket", '"websocket"', "websocket/", "/1", "a;b", "web\x0bsocket", "\xe9"], ids=ascii)
+@pytest.mark.parametrize(
+    "protocol",
+    ["", "web socket", '"websocket"', "websocket/", "/1", "a;b", "web\x0bsocket", "\xe9"],
+    ids=ascii,
+)
 def test_malformed_offer_never_becomes_a_tunnel(stand, protocol):
     """RFC 9110 §7.8: tokens; refused, or served without switching."""
     target = stand.answer(OK)
@@ -130,12 +152,15 @@ def test_malformed_offer_never_becomes_a_tunnel(stand, protocol):
     assert not [one for one in stand.arrived(target) if "upgrade" in one.names]
 
 
-@pytest.mark.parametrize(
-    "response",
-    [OK, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", b"HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nno",
-     b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"],
-    ids=["200", "403", "426", "404"],
-)  # fmt: skip
+REFUSALS = {
+    "200": OK,
+    "403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+    "426": b"HTTP/1.1 426 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nno",
+    "404": b"HTTP/1.1 103 X\r\n\r\nHTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"no"),
+}
+
+
+@pytest.mark.parametrize("response", REFUSALS.values(), ids=REFUSALS.keys())
 def test_refused_upgrade_stays_http(stand, response):
     """RFC 9110 §7.8: a server may ignore it; the connection goes on, pipelined requests too."""
     target = stand.answer(response)
@@ -147,7 +172,9 @@ def test_refused_upgrade_stays_http(stand, response):
     assert stand.arrived(target)[0].all("upgrade") == ["websocket"]
 
 
-@pytest.mark.parametrize("fields", [b"", b"Upgrade: chat\r\n", b"Upgrade: h2c\r\n", b"Upgrade: websocket, chat\r\n"], ids=ascii)
+@pytest.mark.parametrize(
+    "fields", [b"", b"Upgrade: chat\r\n", b"Upgrade: h2c\r\n", b"Upgrade: websocket, chat\r\n"], ids=ascii
+)
 def test_switch_to_what_was_not_offered_is_502(stand, fields):
     """RFC 9110 §7.8: a server must not switch to a protocol that was not indicated."""
 
@@ -187,6 +214,91 @@ def test_bytes_beside_the_heads_belong_to_the_tunnel(stand):
         assert client.read_head().status == 101
         assert client.read_exactly(7) == b"\x81\x05hello"
         assert client.read_exactly(12) == b"GET / HTTP/1"
+
+
+def test_much_data_may_come_right_behind_the_offer(stand):
+    """RFC 9110 §7.8: more than any buffer holds, before the 101; it waits for it."""
+    data = hashlib.shake_128(b"early").digest(300_000)
+
+    def exchange(peer: Peer, arrived: Arrived) -> None:
+        peer.send(SWITCH)
+        peer.send(peer.read_exactly(len(data)))
+
+    with stand.client() as client:
+        sender = threading.Thread(target=client.send, args=(offer(stand.play(exchange)) + data,))
+        sender.start()
+        assert client.read_head().status == 101
+        assert client.read_exactly(len(data)) == data
+        sender.join(10)
+
+
+def test_post_without_a_body_may_switch(stand):
+    """RFC 9110 §7.8: the method does not matter, a length of 0 is no body."""
+    with stand.client() as client:
+        switched(client, request(stand.play(echo), "POST", b"", Connection="upgrade", Upgrade="websocket"))
+        client.send(b"x")
+        assert client.read_exactly(1) == b"x"
+
+
+def test_client_that_ends_before_the_switch_still_hears_it(stand):
+    """TCP: one direction ended, the other has not begun."""
+
+    def exchange(peer: Peer, arrived: Arrived) -> None:
+        peer.send(SWITCH + b"hello")
+        got.append(peer.read_to_end())
+        peer.send(b" and goodbye")
+
+    got: list[bytes] = []
+    with stand.client() as client:
+        client.send(offer(stand.play(exchange)) + b"early")
+        client.finish_sending()
+        assert client.read_head().status == 101
+        assert client.read_to_end() == b"hello and goodbye"
+    assert got == [b"early"]
+
+
+@pytest.mark.parametrize("field", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"], ids=ascii)
+def test_switch_has_no_framing(stand, field):
+    """RFC 9112 §6.1, §6.3: a 101 ends with its head; such fields are removed, or it is broken."""
+
+    def exchange(peer: Peer, arrived: Arrived) -> None:
+        peer.send(SWITCH.replace(b"Upgrade:", field + b"Upgrade:") + b"hello")
+
+    with stand.client() as client:
+        client.send(offer(stand.play(exchange)))
+        head = client.read_head()
+        assert head.status in (101, 502)
+        if head.status == 101:
+            assert not {"content-length", "transfer-encoding"} & head.names
+            assert client.read_to_end() == b"hello"
+
+
+def test_offer_on_a_connection_that_dies_is_made_again(weir, upstream):
+    """RFC 9110 §9.2.2: GET is idempotent until somebody answers."""
+
+    def dying(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(OK)
+        peer.read_request()
+
+    app = upstream(dying, lambda peer: echo(peer, peer.read_request()))
+    with RawClient(weir(app, threads=1).address) as client:
+        assert client.exchange(request()).status == 200
+        switched(client, offer("/"))
+        client.send(b"x")
+        assert client.read_exactly(1) == b"x"
+    assert app.connections == 2
+
+
+def test_tunnel_does_not_outlive_the_drain(weir, upstream):
+    """README, signals: what is left at the end of --drain-timeout is cut."""
+    app = upstream(lambda peer: echo(peer, peer.read_request()))
+    proxy = weir(app, threads=1, drain_timeout="300ms")
+    with RawClient(proxy.address) as client:
+        switched(client, offer("/"))
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait() in (0, 1)
+        client.expect_end()
 
 
 def test_nothing_in_a_tunnel_is_read_as_http(stand):
@@ -332,7 +444,13 @@ def test_side_of_a_tunnel_that_does_not_read_stops_the_other(stand, side):
 
 def test_idle_tunnel_ends_after_its_own_time_out(stands):
     """--tunnel-timeout, and no other: a byte in either direction starts it anew."""
-    stand = stands(tunnel_timeout="700ms", idle_timeout="100ms", response_timeout="100ms", body_timeout="100ms", send_timeout="100ms")
+    stand = stands(
+        tunnel_timeout="700ms",
+        idle_timeout="100ms",
+        response_timeout="100ms",
+        body_timeout="100ms",
+        send_timeout="100ms",
+    )
     ended = threading.Event()
 
     def exchange(peer: Peer, arrived: Arrived) -> None:
@@ -357,7 +475,8 @@ def test_tunnel_is_counted_apart(stands):
     stand = stands(upstream_idle_timeout="3s")
     before = stand.proxy.metrics()
     durations = [
-        "flask_request_duration_count", "http_server_request_duration_seconds_count", "weir_upstream_duration_seconds_count",
+        "flask_request_duration_count", "http_server_request_duration_seconds_count",
+        "weir_upstream_duration_seconds_count",
         "weir_upstream_response_start_seconds_count",
     ]  # fmt: skip
     target = stand.play(echo)
@@ -368,8 +487,16 @@ def test_tunnel_is_counted_apart(stands):
         assert client.read_exactly(5) == b"12345"
     stand.proxy.expect("weir_tunnels", 0)
     stand.proxy.expect("flask_response_code", 1, status="101")
-    stand.proxy.expect("weir_tunnel_bytes_total", before.sum("weir_tunnel_bytes_total", direction="receive") + 5, direction="receive")
-    stand.proxy.expect("weir_tunnel_bytes_total", before.sum("weir_tunnel_bytes_total", direction="transmit") + 5, direction="transmit")
+    stand.proxy.expect(
+        "weir_tunnel_bytes_total",
+        before.sum("weir_tunnel_bytes_total", direction="receive") + 5,
+        direction="receive",
+    )
+    stand.proxy.expect(
+        "weir_tunnel_bytes_total",
+        before.sum("weir_tunnel_bytes_total", direction="transmit") + 5,
+        direction="transmit",
+    )
     after = stand.proxy.metrics()
     assert after.sum("flask_requests") == before.sum("flask_requests") + 1
     assert {name: after.sum(name) for name in durations} == {name: before.sum(name) for name in durations}

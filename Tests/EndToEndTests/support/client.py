@@ -5,9 +5,9 @@ import select
 import socket
 import struct
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from support.addresses import connect, split
+from support.kernel import has_read_all
 from support.waiting import eventually
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2}) ([\t \x21-\x7e\x80-\xff]*)")
@@ -120,18 +120,8 @@ class RawClient:
                 eventually(self._peer_has_read_all, f"weir reads the first {end} bytes", every=0.001)
 
     def _peer_has_read_all(self) -> bool:
-        """Whether the receive queue at the other end is empty, which /proc/net/tcp tells."""
-
-        def spelled(address: tuple[str, int]) -> str:
-            return f"{struct.unpack('=I', socket.inet_aton(address[0]))[0]:08X}:{address[1]:04X}"
-
-        _, server = split(self.address)
-        ends = [spelled(server), spelled(self.socket.getsockname())]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            columns = line.split()
-            if columns[1:3] == ends:
-                return columns[4].endswith(":00000000")
-        return False
+        """Whether the receive queue at the other end is empty."""
+        return has_read_all(split(self.address)[1], self.socket.getsockname())
 
     def _receive(self) -> bool:
         """Reads once into the buffer; false at the end of the connection."""

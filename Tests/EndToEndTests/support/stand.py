@@ -97,7 +97,12 @@ class Stand:
 
     def comes_to_rest(self) -> None:
         """Waits until weir holds nothing any more, whatever the tests have done to it."""
-        for name in ("http_server_active_requests", "weir_connections", "weir_upstream_connections", "weir_tunnels"):
+        for name in (
+            "http_server_active_requests",
+            "weir_connections",
+            "weir_upstream_connections",
+            "weir_tunnels",
+        ):
             self.proxy.expect(name, 0)
 
     def close(self) -> None:
