@@ -72,6 +72,7 @@ GOOD = {
     "v2 UNSPEC, text": (binary(family=0x00, tail=b"whatever"), "127.0.0.1"),
     "v2 TLVs": (binary(tail=tlv(0x01, b"http/1.1") + tlv(0x02, b"weir.test") + tlv(0xE0,
     b"GET / HTTP/1.1\r\n\r\n")), "203.0.113.7"),
+    "v2 NOOP, large": (binary(tail=tlv(0x04, bytes(2000))), "203.0.113.7"),
     "v2 NOOP": (binary(tail=tlv(0x04, bytes(200))), "203.0.113.7"),
     "v2 TCP6, TLVs": (binary(family=0x21, tail=tlv(0x05, b"id") * 20), "2001:db8::7"),
 }  # fmt: skip
@@ -333,6 +334,8 @@ def test_upload_and_keep_alive_work_behind_the_header(weir, upstream):
         ("6.6.6.6, 203.0.113.7", "203.0.113.7"),
         ("203.0.113.7, 127.0.0.1", "203.0.113.7"),
         ("203.0.113.7,127.0.0.1,  ::1", "203.0.113.7"),
+        ("203.0.113.7\t,\t127.0.0.1, ,", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
         ("2001:db8::7", "2001:db8::7"),
         ("6.6.6.6, unknown", "127.0.0.1"),
         ("127.0.0.1", "127.0.0.1"),

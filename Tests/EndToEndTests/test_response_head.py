@@ -96,7 +96,8 @@ BAD_FIELDS = [
         b"Content-Length: " + value
         for value in (
             b"", b"-1", b"+2", b"2a", b"0x2", b"2.0", b"2 2", b"2,", b",2", b"2, 3", b"2,02,3", b'"2"',
-            b"two", b"2;", b"2_0", b"\xb2", b"18446744073709551618", b"99999999999999999999", b"9" * 100, b"2\x0b",
+            b"two", b"2;", b"2_0", b"\xb2", b"18446744073709551618", b"99999999999999999999",
+            b"9" * 100, b"2\x0b",
         )
     ),
     b"Content-Length: 2\r\nContent-Length: 3", b"Content-Length: 3\r\ncontent-length: 2",

@@ -445,7 +445,7 @@ def test_side_of_a_tunnel_that_does_not_read_stops_the_other(stand, side):
 def test_idle_tunnel_ends_after_its_own_time_out(stands):
     """--tunnel-timeout, and no other: a byte in either direction starts it anew."""
     stand = stands(
-        tunnel_timeout="700ms",
+        tunnel_timeout="1s",
         idle_timeout="100ms",
         response_timeout="100ms",
         body_timeout="100ms",
