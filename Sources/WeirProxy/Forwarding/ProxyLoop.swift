@@ -125,6 +125,7 @@ final class ProxyLoop {
 
     /// Serves until it is told to end and everything in flight is finished or cut.
     func run() {
+        metrics.buffersInUse(bytes: buffers.bytesInUse)
         while stage != .ended {
             status.turnEnded()
             let sleep = firstQueued == .none ? timers.sleepMilliseconds(at: now) : 0
