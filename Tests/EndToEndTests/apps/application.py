@@ -22,7 +22,7 @@ def echo() -> Response:
     return Response(request.get_data(), mimetype=request.mimetype or "application/octet-stream")
 
 
-@app.post("/digest")
+@app.route("/digest", methods=["POST", "PUT"])
 def digest() -> Response:
     seen, size = hashlib.sha256(), 0
     while piece := request.stream.read(65536):

@@ -19,6 +19,8 @@ class Gunicorn(Process):
         worker_class: str = "gthread",
         workers: int = 2,
         threads: int = 8,
+        application: str = "application",
+        options: tuple[str, ...] = (),
     ) -> None:
         self.address = address
         self.worker_class = worker_class
@@ -26,7 +28,7 @@ class Gunicorn(Process):
         self.gates = directory / "gates"
         self.gates.mkdir(exist_ok=True)
         command = [
-            sys.executable, "-m", "gunicorn", "application:app",
+            sys.executable, "-m", "gunicorn", f"{application}:app",
             "--chdir", str(APPS),
             "--bind", address,
             "--worker-class", worker_class,
@@ -38,6 +40,7 @@ class Gunicorn(Process):
         ]  # fmt: skip
         if worker_class == "gthread":
             command += ["--threads", str(threads)]
+        command += options
         super().__init__("gunicorn", command, directory, {"GATES": str(self.gates)})
         # Only after all workers have booted does the first request measure nothing but itself.
         self.until(lambda: self.stderr.count("Booting worker") >= workers, "its workers boot", 20)
