@@ -178,6 +178,12 @@ class RawClient:
                 raise Truncated(f"{len(self._pending)} of {count} bytes")
         return self._take(count)
 
+    def read_some(self) -> bytes:
+        """Bytes as they come; empty at the end."""
+        if not self._pending:
+            self._receive()
+        return self._take(len(self._pending))
+
     def read_chunk(self) -> bytes:
         """One chunk of a chunked body; empty for the last one, whose trailers are read too."""
         line = self._line()

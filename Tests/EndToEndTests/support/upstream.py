@@ -160,6 +160,14 @@ class Peer:
         """Closes the sending direction only."""
         self.socket.shutdown(socket.SHUT_WR)
 
+    def read_some(self) -> bytes:
+        """Bytes as they come, at least one; for what is not HTTP any more."""
+        if not self._pending:
+            self._receive()
+        taken = bytes(self._pending)
+        self._pending.clear()
+        return taken
+
     def read_request(self) -> Arrived:
         """The next request, whole."""
         arrived = self.read_head()
