@@ -9,10 +9,10 @@ export PORT METRICS_PORT
 # How often make fuzz runs each target, as in make fuzz RUNS=1000000.
 export RUNS
 
-.PHONY: help run test lint fuzz build bench clean
+.PHONY: help run test lint fuzz build sanitize bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build weir and run it in front of a small Flask application (PORT, METRICS_PORT)
 	@$(SCRIPTS)/install build demo
@@ -35,10 +35,14 @@ build: ## build .build/release/weir
 	@$(SCRIPTS)/install build
 	@$(SCRIPTS)/build
 
+sanitize: ## soak and unit tests under AddressSanitizer and ThreadSanitizer (SOAK_SECONDS)
+	@$(SCRIPTS)/install build test
+	@$(SCRIPTS)/sanitize
+
 bench: ## measure weir against others (benchmarks/README.md)
 	@$(SCRIPTS)/install build demo
 	@$(SCRIPTS)/build
 	@benchmarks/run --install
 
 clean: ## remove what the above made here
-	rm -rf .build .venv .tools
+	rm -rf .build .build-asan .build-tsan .venv .tools
