@@ -12,7 +12,7 @@ extension ServeOption {
         case .metricsPath: Setting(\.metricsPath, .metricsPath)
         case .metricsPrefix: Setting(\.metricsPrefix, .metricsPrefix)
         case .trustProxies: Setting(\.trustedPeers, .trustedPeers)
-        case .proxyProtocol: Setting(\.proxyProtocol, .proxyProtocol)
+        case .proxyProtocol: Setting(\.proxyProtocol, .word("use"))
         case .upstreamWait: Setting(\.timeouts.upstreamWait, Self.delay)
         case .connectTimeout: Setting(\.timeouts.connect, Self.timeout)
         case .responseTimeout: Setting(\.timeouts.response, Self.timeout)
@@ -30,7 +30,7 @@ extension ServeOption {
         case .threads: Setting(\.threads, .wholeNumber(Self.threadRange))
         case .shutdownDelay: Setting(\.shutdownDelay, Self.delay)
         case .drainTimeout: Setting(\.drainTimeout, Self.delay)
-        case .logLevel: Setting(\.logLevel, .logLevel)
+        case .logLevel: Setting(\.logLevel, .word("level"))
         }
     }
 

@@ -139,6 +139,11 @@ extension ProxyLoop {
             fail(exchange, because: error)
             return
         }
+        log.limited(
+            .warning,
+            "upstream accepts no connection, requests wait for it",
+            ["error": code.text]
+        )
         upstreams[upstream].phase = .waiting
         upstreams[upstream].socket.close()
         upstreams[upstream].interest = .nothing

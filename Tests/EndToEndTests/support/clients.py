@@ -86,7 +86,26 @@ class Client:
         raise NotImplementedError
 
 
-class Requests(Client):
+class _SessionClient(Client):
+    """What requests and httpx spell the same."""
+
+    def _send(self, method: str, path: str, **options: object) -> Seen:
+        raise NotImplementedError
+
+    def form(self, path: str, values: dict[str, str]) -> Seen:
+        return self._send("POST", path, data=values)
+
+    def multipart(self, path: str, name: str, content: bytes) -> Seen:
+        return self._send("POST", path, files={"upload": (name, content)})
+
+    def json(self, path: str, value: object) -> Seen:
+        return self._send("POST", path, json=value)
+
+    def authenticate(self, path: str, user: str, password: str) -> Seen:
+        return self._send("GET", path, auth=(user, password))
+
+
+class Requests(_SessionClient):
     """requests."""
 
     def __init__(self, address: str) -> None:
@@ -107,20 +126,8 @@ class Requests(Client):
     ) -> Seen:
         return self._send(method, path, headers=fields, data=body() if callable(body) else body)
 
-    def form(self, path: str, values: dict[str, str]) -> Seen:
-        return self._send("POST", path, data=values)
-
-    def multipart(self, path: str, name: str, content: bytes) -> Seen:
-        return self._send("POST", path, files={"upload": (name, content)})
-
-    def json(self, path: str, value: object) -> Seen:
-        return self._send("POST", path, json=value)
-
     def follow(self, path: str) -> Seen:
         return self._send("GET", path, allow_redirects=True)
-
-    def authenticate(self, path: str, user: str, password: str) -> Seen:
-        return self._send("GET", path, auth=(user, password))
 
     def download(self, path: str) -> Seen:
         with self._session.get(self.base + path, stream=True, timeout=TIMEOUT_SECONDS) as response:
@@ -128,7 +135,7 @@ class Requests(Client):
             return Seen(response.status_code, list(response.raw.headers.items()), body)
 
 
-class Httpx(Client):
+class Httpx(_SessionClient):
     """httpx."""
 
     def __init__(self, address: str) -> None:
@@ -147,20 +154,8 @@ class Httpx(Client):
     ) -> Seen:
         return self._send(method, path, headers=fields, content=body() if callable(body) else body)
 
-    def form(self, path: str, values: dict[str, str]) -> Seen:
-        return self._send("POST", path, data=values)
-
-    def multipart(self, path: str, name: str, content: bytes) -> Seen:
-        return self._send("POST", path, files={"upload": (name, content)})
-
-    def json(self, path: str, value: object) -> Seen:
-        return self._send("POST", path, json=value)
-
     def follow(self, path: str) -> Seen:
         return self._send("GET", path, follow_redirects=True)
-
-    def authenticate(self, path: str, user: str, password: str) -> Seen:
-        return self._send("GET", path, auth=(user, password))
 
     def download(self, path: str) -> Seen:
         with self._client.stream("GET", self.base + path) as response:
