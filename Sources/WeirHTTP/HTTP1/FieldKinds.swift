@@ -33,6 +33,8 @@ struct FieldKinds: OptionSet, BitwiseCopyable, Sendable {
     static let requestStart = FieldKinds(rawValue: 1 << 21)
     static let maxForwards = FieldKinds(rawValue: 1 << 22)
     static let accept = FieldKinds(rawValue: 1 << 23)
+    /// `Close`, a reserved name (RFC 9110 §18.4), where `Connection` has it as an option.
+    static let close = FieldKinds(rawValue: 1 << 25)
 }
 
 extension FieldKinds {
@@ -57,7 +59,7 @@ extension FieldKinds {
         switch end &- start {
         case 2: return name.begins("te") ? .acceptedCodings : []
         case 4: return name.begins("host") ? .host : name.begins("date") ? .date : []
-        case 5: return name.begins("proxy") ? .proxy : []
+        case 5: return name.begins("proxy") ? .proxy : name.begins("close") ? .close : []
         case 6: return name.begins("expect") ? .expect : name.begins("accept") ? .accept : []
         case 7: return name.begins("trailer") ? .trailer : name.begins("upgrade") ? .upgrade : []
         case 9:

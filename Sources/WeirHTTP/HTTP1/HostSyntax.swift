@@ -15,11 +15,12 @@ enum HostSyntax {
         let last = bytes.eightBytes(at: host.upperBound &- 8)
         let ones: UInt64 = 0x0101_0101_0101_0101
         let others = last ^ (ones &* UInt64(UInt8(ascii: ":")))
-        // The highest lane that is zero, hence the last colon; a borrow reaches only `;` behind it.
+        // The highest lane that is zero, or a `;` to which a borrow from a colon below it carries.
         let zeros = (others &- ones) & ~others & (ones &* 0x80)
         let count = zeros.leadingZeroBitCount &>> 3
         let start = host.upperBound &- count
-        guard 1...5 ~= count, start > host.lowerBound, last &>> 56 != UInt64(UInt8(ascii: "]"))
+        guard 1...5 ~= count, start > host.lowerBound, last &>> 56 != UInt64(UInt8(ascii: "]")),
+            bytes.byte(at: start &- 1) == UInt8(ascii: ":")
         else { return nil }
         return start..<host.upperBound
     }

@@ -55,7 +55,7 @@ extension RequestHead {
         var dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
             .contentLength, .trailer, .upgrade, .expect, .proxy, .forwardedFor, .forwarded,
-            .requestStart, .underscored, .named,
+            .requestStart, .underscored, .named, .close,
         ]
         if context.trust == .untrusted {
             dropped.formUnion([

@@ -27,7 +27,7 @@ extension ResponseHead {
     ) {
         let dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
-            .contentLength, .trailer, .upgrade, .named,
+            .contentLength, .trailer, .upgrade, .named, .close,
         ]
         let context = copy context
         output.fill { output in

@@ -52,10 +52,11 @@ struct HostSyntaxTests {
             ("a", nil), ("a:", nil), ("a:1", "1"), ("a:65535", "65535"), ("a:00080", "00080"),
             ("1.2.3.4", nil), ("1.2.3.4:80", "80"), ("[::1]", nil), ("[::1]:8080", "8080"),
             ("[1:2:3:4:5:6:7:8]", nil), ("[::1]:", nil), ("12345", nil), ("a;b:8", "8"),
+            (";,", nil), (";80", nil), (";;;;;;80", nil),
         ] as [(String, String?)]
     )
     func findsPort(host: String, port: String?) {
-        let text = TestBytes("Host:8: " + host + " 9:9")
+        let text = TestBytes("A\r\nHost:" + host + "\r\n")
         let range = text.withSpan { HostSyntax.port($0, 8..<(8 + host.utf8.count)) }
         #expect(range.map { String(decoding: text.bytes[$0], as: UTF8.self) } == port)
     }
