@@ -215,6 +215,15 @@ def test_header_that_stops_times_out(stands, part):
     assert answer == b"" or answer.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 "))
 
 
+def test_idle_connection_outlives_the_time_for_its_header(stands):
+    """--header-timeout ends with the header: behind it the connection waits for a request."""
+    stand = stands(**ACCEPT, header_timeout="300ms")
+    with stand.client() as client:
+        client.send(TCP4)
+        assert not client.readable(within=0.8)
+        assert client.exchange(request()).status == 200
+
+
 @pytest.mark.parametrize(
     "header",
     [TCP4, TCP6, binary(), b"PROXY UNKNOWN\r\n", binary(command=0)],

@@ -433,6 +433,46 @@ def test_weir_says_continue_when_the_app_says_nothing(stand):
     assert bytes(stand.arrived(target)[0].body) == b"abc"
 
 
+# Longer than weir waits for a 100 of the app.
+PAUSE_SECONDS = 1.4
+
+
+def test_client_may_pause_after_the_continue_of_the_app(stand):
+    """RFC 9110 §10.1.1: the wait for a 100 is over with it; the body has --body-timeout."""
+
+    def willing(peer: Peer, arrived: Arrived) -> None:
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.read_body(arrived)
+        peer.send(OK)
+
+    target = stand.play(willing, keeps=True)
+    with stand.client() as client:
+        client.send(request(target, "POST", Content_Length="3", Expect="100-continue"))
+        assert client.read_head().status == 100
+        assert not client.readable(within=PAUSE_SECONDS)
+        client.send(b"abc")
+        assert client.read_response().status == 200
+
+
+def test_early_answer_ends_the_wait_for_a_continue(stand):
+    """RFC 9110 §10.1.1: no 100 comes in the middle of a response, and it is not cut off."""
+    goes_on = threading.Event()
+
+    def streaming(peer: Peer, arrived: Arrived) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+        assert goes_on.wait(10)
+        peer.send(b"cd")
+
+    target = stand.play(streaming)
+    with stand.client() as client:
+        client.send(request(target, "POST", Content_Length="3", Expect="100-continue"))
+        head = client.read_head()
+        assert client.read_exactly(2) == b"ab"
+        assert not client.readable(within=PAUSE_SECONDS)
+        goes_on.set()
+        assert (head.status, client.read_exactly(2)) == (200, b"cd")
+
+
 def test_app_that_dies_before_continue_is_502(stand):
     """RFC 9110 §15.6.3: the body was never sent, and is not read as a request."""
 

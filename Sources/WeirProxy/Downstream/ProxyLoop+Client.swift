@@ -12,6 +12,7 @@ extension ProxyLoop {
                 clientIsGone(client)
                 return
             }
+            clients[client].isReadable = true
         }
         if readiness.contains(.peerClosed) { clients[client].hasFinished = true }
         if !readiness.isDisjoint(with: [.readable, .peerClosed]) {

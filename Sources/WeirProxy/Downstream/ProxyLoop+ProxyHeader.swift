@@ -24,6 +24,7 @@ extension ProxyLoop {
         case .complete(let length, let ends):
             received = received.dropping(length)
             clients[client].phase = .awaitingRequest
+            armClient(client)
             guard let ends else { return }
             clients[client].address = AddressText(ends.source.description)
             clients[client].trust = plan.trustedPeers.trust(in: ends.source)

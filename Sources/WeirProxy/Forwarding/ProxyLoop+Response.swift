@@ -78,12 +78,19 @@ extension ProxyLoop {
         if responseHead.value.status == 100 {
             // The client has had this one from weir.
             if exchanges[exchange].continuation == .given { return }
-            exchanges[exchange].continuation = .unasked
+            upstreamHasSpoken(exchange)
         }
         guard exchanges[exchange].clientVersion == .http11 else { return }
         var head = BufferRange(outbox, 0..<0)
         writeResponseHead(of: received, into: &head, of: exchange)
         sendResponse(head, .none, .none, to: exchanges[exchange].client)
+    }
+
+    /// A client that waits for a 100 has its answer: what it still owes has its own time.
+    private func upstreamHasSpoken(_ exchange: SlabIndex<Exchange>) {
+        guard exchanges[exchange].continuation == .awaited else { return }
+        exchanges[exchange].continuation = .unasked
+        armClient(exchanges[exchange].client)
     }
 
     /// Tells a client that waits for it to send its body, because upstream has said nothing: a
@@ -106,7 +113,7 @@ extension ProxyLoop {
         exchanges[exchange].upstreamPersistence = responseHead.value.persistence
         exchanges[exchange].responseBody = BodyReader(framing)
         exchanges[exchange].responseFraming = outgoingFraming(framing, of: exchange)
-        exchanges[exchange].continuation = .unasked
+        upstreamHasSpoken(exchange)
         // Whether the client still sends the rest of its request is not known.
         if exchanges[exchange].responseFraming == .untilClose || stage == .draining
             || !exchanges[exchange].isRequestWhole

@@ -152,8 +152,8 @@ extension ProxyLoop {
 
     /// Knocks again.
     func retry(_ upstream: SlabIndex<UpstreamConnection>) {
-        metrics.upstreamRetried(.connectFailed)
         if !upstreams[upstream].socket.isOpen {
+            metrics.upstreamRetried(.connectFailed)
             guard let socket = openSocket() else {
                 fail(upstreams[upstream].exchange, because: .upstreamUnreachable)
                 return
