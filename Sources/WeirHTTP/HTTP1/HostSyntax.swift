@@ -89,10 +89,14 @@ enum HostSyntax {
         return position
     }
 
-    /// Nothing, or a colon and digits that make at most 65,535; `port` may be empty.
+    /// Nothing, or a colon and up to five digits that make at most 65,535.
+    ///
+    /// The grammar has no bound for leading zeros, but parsers do, each its own.
     private static func isPort(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
         guard !range.isEmpty else { return true }
-        guard bytes.byte(at: range.lowerBound) == UInt8(ascii: ":") else { return false }
+        guard range.count <= 6, bytes.byte(at: range.lowerBound) == UInt8(ascii: ":") else {
+            return false
+        }
         var port = 0
         var offset = range.lowerBound &+ 1
         while offset < range.upperBound {
