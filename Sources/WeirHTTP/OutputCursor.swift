@@ -13,7 +13,13 @@ extension OutputCursor {
 
     @inline(never)
     private mutating func append(longDecimal number: UInt64) {
-        append(decimal: number / 100_000_000)
+        let high = number / 100_000_000
+        // Microseconds since 1970 have sixteen digits until the year 2286.
+        if 10_000_000..<100_000_000 ~= high {
+            append(eightDecimals: high)
+        } else {
+            append(decimal: high)
+        }
         append(eightDecimals: number % 100_000_000)
     }
 

@@ -26,15 +26,18 @@ public struct BodyReader: BitwiseCopyable, Sendable {
         case complete, truncated
     }
 
-    private enum State: BitwiseCopyable {
+    @usableFromInline
+    enum State: BitwiseCopyable, Sendable {
         case counted(remaining: UInt64)
         case chunked
         case untilClose
     }
 
-    private var state: State
-    private var decoder = ChunkedDecoder()
+    @usableFromInline var state: State
+    @usableFromInline var decoder = ChunkedDecoder()
 
+    /// Where a message begins; in line, since every exchange has two of them.
+    @inlinable
     public init(_ framing: MessageFraming) {
         state =
             switch framing {
@@ -69,6 +72,7 @@ public struct BodyReader: BitwiseCopyable, Sendable {
     }
 
     /// Whether the whole body has been consumed; never true for one that the close ends.
+    @inlinable
     public var isFinished: Bool {
         switch state {
         case .counted(let remaining): remaining == 0

@@ -11,6 +11,7 @@
 ///
 /// Trailer fields are checked like any other and then dropped (RFC 9110 §6.5.1): none is known
 /// to be safe to merge, and few recipients read them.
+@usableFromInline
 struct ChunkedDecoder: BitwiseCopyable, Sendable {
     /// Sizes are below 2⁶⁰, with at most one digit more than that takes.
     static var sizeDigitsMax: Int { 16 }
@@ -22,7 +23,8 @@ struct ChunkedDecoder: BitwiseCopyable, Sendable {
     static var trailerLinesMax: Int { 64 }
 
     /// What the next byte is expected to be.
-    enum Phase: BitwiseCopyable {
+    @usableFromInline
+    enum Phase: BitwiseCopyable, Sendable {
         case size
         case extensionBlank, extensionName, extensionEquals, extensionValue, extensionToken
         case extensionQuoted, extensionEscape, extensionEnd
@@ -35,21 +37,26 @@ struct ChunkedDecoder: BitwiseCopyable, Sendable {
         case refused(BodyError)
     }
 
-    private var phase = Phase.size
+    @usableFromInline var phase = Phase.size
     /// The size as far as it is read, then the data bytes that are to come.
-    private var remaining: UInt64 = 0
-    private var sizeDigits: UInt8 = 0
-    var lineExtensionBytes: UInt16 = 0
-    var bodyExtensionBytes: UInt32 = 0
-    var trailerBytes: UInt16 = 0
-    var trailerLines: UInt8 = 0
+    @usableFromInline var remaining: UInt64 = 0
+    @usableFromInline var sizeDigits: UInt8 = 0
+    @usableFromInline var lineExtensionBytes: UInt16 = 0
+    @usableFromInline var bodyExtensionBytes: UInt32 = 0
+    @usableFromInline var trailerBytes: UInt16 = 0
+    @usableFromInline var trailerLines: UInt8 = 0
     /// Whether the extension name at hand has a byte yet.
-    var extensionName = NameState.empty
+    @usableFromInline var extensionName = NameState.empty
 
-    enum NameState: BitwiseCopyable {
+    @usableFromInline
+    enum NameState: BitwiseCopyable, Sendable {
         case empty, started
     }
 
+    @inlinable
+    init() {}
+
+    @inlinable
     var isFinished: Bool {
         if case .finished = phase { true } else { false }
     }

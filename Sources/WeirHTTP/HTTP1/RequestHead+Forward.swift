@@ -29,9 +29,8 @@ extension RequestHead {
     public func writeForwarded(
         from bytes: RawSpan,
         into output: inout OutputRawSpan,
-        context: borrowing ForwardingContext
+        context: ForwardingContext
     ) {
-        let context = copy context
         output.fill { output in
             var output = output
             writeLines(bytes, dropping: dropped(context), into: &output)
@@ -51,7 +50,7 @@ extension RequestHead {
 
     /// The kinds of fields that do not go upstream as they came.
     @inline(always)
-    private func dropped(_ context: borrowing ForwardingContext) -> FieldKinds {
+    private func dropped(_ context: ForwardingContext) -> FieldKinds {
         var dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
             .contentLength, .trailer, .upgrade, .expect, .proxy, .forwardedFor, .forwarded,
@@ -199,7 +198,7 @@ extension RequestHead {
     @inline(always)
     private func writeForwardedFor(
         _ bytes: RawSpan,
-        _ context: borrowing ForwardingContext,
+        _ context: ForwardingContext,
         into output: inout OutputCursor
     ) {
         let isJoined = context.trust == .trusted && fields.seen.contains(.forwardedFor)
@@ -221,7 +220,7 @@ extension RequestHead {
     @inline(always)
     private func writeForwarded(
         _ bytes: RawSpan,
-        _ context: borrowing ForwardingContext,
+        _ context: ForwardingContext,
         _ origin: Origin,
         into output: inout OutputCursor
     ) {
@@ -255,7 +254,7 @@ extension RequestHead {
     /// The request's id if it is new, when it came, and by which protocol (RFC 9110 §7.6.3).
     @inline(always)
     private func writeIdentity(
-        _ context: borrowing ForwardingContext,
+        _ context: ForwardingContext,
         into output: inout OutputCursor
     ) {
         if case .made(let id) = context.identity {

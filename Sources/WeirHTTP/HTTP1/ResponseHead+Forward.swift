@@ -23,13 +23,12 @@ extension ResponseHead {
     public func writeForwarded(
         from bytes: RawSpan,
         into output: inout OutputRawSpan,
-        context: borrowing ResponseContext
+        context: ResponseContext
     ) {
         let dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
             .contentLength, .trailer, .upgrade, .named, .close,
         ]
-        let context = copy context
         output.fill { output in
             var output = output
             // The line as it came, but for the version, which is that of weir (RFC 9110 §6.2).
@@ -67,7 +66,7 @@ extension ResponseHead {
 
     @inline(always)
     private func writeFraming(
-        _ context: borrowing ResponseContext,
+        _ context: ResponseContext,
         into output: inout OutputCursor
     ) {
         var fate = context.fate

@@ -57,7 +57,7 @@ struct Exchange: BitwiseCopyable {
     /// The protocols that the client has offered to switch to.
     let offeredProtocols: ProtocolSet
     /// How many interim responses came.
-    var interimCount = 0
+    var interimCount: UInt8 = 0
     /// Which sides of a tunnel have finished, and were passed on as finished.
     var finishedSides: TunnelSides = []
     /// Request body bytes that came, against the limit.

@@ -16,19 +16,22 @@ extension ProxyLoop {
         of client: SlabIndex<ClientConnection>
     ) {
         let fate: ConnectionFate = stage == .draining ? .close : requestHead.value.persistence
-        let record = Exchange(
-            client: client,
-            head: requestHead.value,
-            requestID: requestIDs.next(),
-            fate: fate,
-            startedAt: clients[client].requestStartedAt,
-            readyAt: now
+        let framing = requestHead.value.framing
+        let inserted = exchanges.insert(
+            Exchange(
+                client: client,
+                head: requestHead.value,
+                requestID: requestIDs.next(),
+                fate: fate,
+                startedAt: clients[client].requestStartedAt,
+                readyAt: now
+            )
         )
-        guard let exchange = exchanges.insert(record) else {
+        guard let exchange = inserted else {
             refuse(client, .failure(.outOfBuffers))
             return
         }
-        metrics.requestStarted(record.method)
+        metrics.requestStarted(exchanges[exchange].method)
         clients[client].phase = .exchanging
         clients[client].exchange = exchange
         if requestHead.value.namesRequestID { keepRequestID(headBytes, of: exchange) }
@@ -36,7 +39,7 @@ extension ProxyLoop {
             answerFinally(headBytes, of: exchange)
             return
         }
-        if case .counted(let count) = record.requestFraming, count > plan.bodyBytesMax {
+        if case .counted(let count) = framing, count > plan.bodyBytesMax {
             fail(exchange, because: .bodyTooLarge)
             return
         }
@@ -53,8 +56,8 @@ extension ProxyLoop {
         }
         if plan.sendsProxyHeaders { writeProxyHeader(of: headBytes, into: &head, of: client) }
         writeHead(of: headBytes, into: &head, of: exchange)
-        let (body, ending) = frame(&head, portion, as: record.requestFraming)
-        var reuse: Reuse = record.method.isIdempotent ? .never : .recent
+        let (body, ending) = frame(&head, portion, as: framing)
+        var reuse: Reuse = exchanges[exchange].method.isIdempotent ? .never : .recent
         if head.buffer != outbox {
             exchanges[exchange].replay = head
             reuse = .always

@@ -66,7 +66,7 @@ extension ProxyLoop {
     }
 
     /// More would keep an exchange from ever getting its answer.
-    private static var interimCountMax: Int { 32 }
+    private static var interimCountMax: UInt8 { 32 }
 
     /// Relays a 1xx response (RFC 9110 §15.2); HTTP/1.0 does not know them.
     private func relayInterim(_ received: BufferRange, of exchange: SlabIndex<Exchange>) {
