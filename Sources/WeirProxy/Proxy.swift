@@ -44,15 +44,24 @@ public enum Proxy {
         let admin = try open(settings.metricsListener, option: "--metrics", sharing: .exclusive)
         let wakeup = try Wakeup()
         let plan = LoopPlan(settings, upstream: upstream, connections: connections)
+        let statuses = try (0..<settings.threads).map { _ in
+            LoopStatus(wakeup: try Wakeup(), controlWakeup: wakeup)
+        }
+        let gate = settings.slots.map { slots in
+            SlotGate(
+                slots: slots,
+                queueLimit: settings.queueLimit,
+                wakeups: statuses.map(\.wakeup)
+            )
+        }
         var workers: [ControlLoop.Worker] = []
-        for number in 0..<settings.threads {
-            let status = LoopStatus(wakeup: try Wakeup(), controlWakeup: wakeup)
+        for (number, status) in statuses.enumerated() {
             let metrics = LoopMetrics(now: Clock.monotonic())
             workers.append(ControlLoop.Worker(status: status, metrics: metrics))
             let own = ports[number]
             try Thread.start {
                 do {
-                    try runLoop(plan, listeners: own, status, metrics, log)
+                    try runLoop(plan, number: number, gate, listeners: own, status, metrics, log)
                     status.ended()
                 } catch {
                     log.write(.error, "a loop cannot start", ["error": "\(error)"])
@@ -87,6 +96,8 @@ public enum Proxy {
     /// Runs a loop to its end; it is gone with everything that it held when this returns.
     private static func runLoop(
         _ plan: LoopPlan,
+        number: Int,
+        _ gate: SlotGate?,
         listeners: [ListeningPort],
         _ status: LoopStatus,
         _ metrics: LoopMetrics,
@@ -94,6 +105,8 @@ public enum Proxy {
     ) throws(SystemError) {
         let loop = try ProxyLoop(
             plan: plan,
+            number: number,
+            gate: gate,
             listeners: listeners,
             status: status,
             metrics: metrics,

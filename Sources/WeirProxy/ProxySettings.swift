@@ -20,6 +20,10 @@ public struct ProxySettings: Equatable, Sendable {
     public var trustedPeers = TrustedPeers([.loopback, .unix])
     /// On which side connections begin with a PROXY header.
     public var proxyProtocol = ProxyProtocolUse.none
+    /// Requests in gunicorn at a time, over all threads; `nil` is no bound.
+    public var slots: Int?
+    /// Requests that may wait for a slot; beyond: 503.
+    public var queueLimit = 1024
     /// How long each kind of silence may last.
     public var timeouts = Timeouts()
     /// How large each thing may grow.
@@ -50,8 +54,10 @@ public enum ProxyProtocolUse: String, CaseIterable, Sendable {
     var isSent: Bool { self == .send || self == .both }
 }
 
-/// How long weir waits, for whom; all but the first are greater than zero.
+/// How long weir waits, for whom; all but ``upstreamWait`` are greater than zero.
 public struct Timeouts: Equatable, Sendable {
+    /// Waiting for a slot; then 503.
+    public var queue: Duration = .seconds(30)
     /// Upstream refuses connections; then 502.
     public var upstreamWait: Duration = .seconds(10)
     /// From the first byte of a request to the end of its head; then 408.

@@ -52,6 +52,9 @@ import WeirProxy
                 metrics-prefix = flask
                 trust-proxies = loopback,unix
                 proxy-protocol = none
+                slots = unlimited
+                queue-limit = 1024
+                queue-timeout = 30s
                 upstream-wait = 10s
                 connect-timeout = 5s
                 response-timeout = 60s

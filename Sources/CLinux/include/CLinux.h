@@ -118,6 +118,12 @@ static inline ssize_t weir_receive(int socket, void *bytes, size_t count) {
     return weir_result(syscall(SYS_recvfrom, socket, bytes, count, 0, NULL, NULL));
 }
 
+// Whether the peer has finished and nothing of it is left to be read; takes no byte.
+static inline int weir_is_at_end(int socket) {
+    char byte;
+    return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static inline ssize_t weir_send(int socket, const void *bytes, size_t count) {
     return weir_result(syscall(SYS_sendto, socket, bytes, count, MSG_NOSIGNAL, NULL, 0));
 }

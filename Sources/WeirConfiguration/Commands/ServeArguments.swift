@@ -37,6 +37,7 @@ struct ServeArguments {
     }
 
     struct Timeouts: ParsableArguments {
+        @Option(.queueTimeout) var queue: String?
         @Option(.upstreamWait) var upstreamWait: String?
         @Option(.connectTimeout) var connect: String?
         @Option(.responseTimeout) var response: String?
@@ -49,6 +50,8 @@ struct ServeArguments {
     }
 
     struct Limits: ParsableArguments {
+        @Option(.slots) var slots: String?
+        @Option(.queueLimit) var queueLimit: String?
         @Option(.maxHeaderBytes) var headerBytes: String?
         @Option(.maxHeaders) var headers: String?
         @Option(.maxTarget) var target: String?
@@ -76,6 +79,9 @@ struct ServeArguments {
         case .trustProxies:
             addresses.trustProxies.isEmpty ? nil : addresses.trustProxies.joined(separator: ",")
         case .proxyProtocol: addresses.proxyProtocol
+        case .slots: limits.slots
+        case .queueLimit: limits.queueLimit
+        case .queueTimeout: timeouts.queue
         case .upstreamWait: timeouts.upstreamWait
         case .connectTimeout: timeouts.connect
         case .responseTimeout: timeouts.response

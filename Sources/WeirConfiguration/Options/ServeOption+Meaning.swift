@@ -20,6 +20,12 @@ extension ServeOption {
         case .proxyProtocol:
             "Whether each client connection begins with a PROXY header (accept), each connection "
                 + "to upstream (send), both or none."
+        case .slots:
+            "Requests in gunicorn at a time, over all threads, or unlimited; the others queue."
+        case .queueLimit:
+            "Requests that may wait for a slot; beyond: 503."
+        case .queueTimeout:
+            "How long a request may wait for a slot; then 503."
         case .upstreamWait:
             "How long a request is held while upstream refuses connections; then 502."
         case .connectTimeout:

@@ -13,6 +13,9 @@ extension ServeOption {
         case .metricsPrefix: Setting(\.metricsPrefix, .metricsPrefix)
         case .trustProxies: Setting(\.trustedPeers, .trustedPeers)
         case .proxyProtocol: Setting(\.proxyProtocol, .word("use"))
+        case .slots: Setting(\.slots, Self.requests.or("unlimited"))
+        case .queueLimit: Setting(\.queueLimit, .wholeNumber(0...1_000_000))
+        case .queueTimeout: Setting(\.timeouts.queue, Self.timeout)
         case .upstreamWait: Setting(\.timeouts.upstreamWait, Self.delay)
         case .connectTimeout: Setting(\.timeouts.connect, Self.timeout)
         case .responseTimeout: Setting(\.timeouts.response, Self.timeout)
@@ -43,6 +46,8 @@ extension ServeOption {
     private static let delay = ValueFormat.duration(.zero ... .seconds(86_400))
     /// A pebibyte, so that sums of sizes cannot overflow.
     private static let bodyBytes = ValueFormat<UInt64>.size(1...(1 << 50))
+    /// More than any gunicorn has workers and threads.
+    private static let requests = ValueFormat.wholeNumber(1...100_000)
     /// Above the most that `fs.nr_open` is set to in practice.
     private static let connections = ValueFormat.wholeNumber(1...10_000_000)
 }

@@ -13,6 +13,9 @@ enum ServeOption: String, CaseIterable, Sendable {
     case metricsPrefix = "metrics-prefix"
     case trustProxies = "trust-proxies"
     case proxyProtocol = "proxy-protocol"
+    case slots
+    case queueLimit = "queue-limit"
+    case queueTimeout = "queue-timeout"
     case upstreamWait = "upstream-wait"
     case connectTimeout = "connect-timeout"
     case responseTimeout = "response-timeout"

@@ -63,6 +63,9 @@ public struct StreamSocket: ~Copyable, Sendable {
         return local.ip
     }
 
+    /// Whether the peer has finished sending and all that it sent was read.
+    public var isAtEnd: Bool { weir_is_at_end(number) != 0 }
+
     /// Ends this direction; the peer reads to the end of what was sent.
     public func finishSending() { _ = weir_shutdown_write(number) }
 

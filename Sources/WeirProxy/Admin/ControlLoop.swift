@@ -76,7 +76,11 @@ final class ControlLoop {
         self.signals = signals
         self.wakeup = wakeup
         self.log = log
-        page = ProxyMetrics(prefix: settings.metricsPrefix, version: Version.current)
+        page = ProxyMetrics(
+            prefix: settings.metricsPrefix,
+            version: Version.current,
+            slots: settings.slots
+        )
         now = Clock.monotonic()
         poller = try Poller()
         timers = TimerWheel(capacity: Self.connectionsMax + 2, now: now)

@@ -14,7 +14,14 @@ extension ProxyLoop {
             }
             clients[client].isReadable = true
         }
-        if readiness.contains(.peerClosed) { clients[client].hasFinished = true }
+        if readiness.contains(.peerClosed) {
+            clients[client].hasFinished = true
+            // Who leaves the queue is not served: the slot is for those who still wait.
+            if isQueued(client), clients[client].input.isEmpty, clients[client].socket.isAtEnd {
+                clientIsGone(client)
+                return
+            }
+        }
         if !readiness.isDisjoint(with: [.readable, .peerClosed]) {
             clients[client].isReadable = true
         }

@@ -7,6 +7,8 @@ internal import WeirIO
 struct Exchange: BitwiseCopyable {
     /// How far the response has come.
     enum Stage: BitwiseCopyable {
+        /// The request waits for a slot; nothing of it was sent.
+        case queued
         /// Upstream has sent nothing, or only interim responses.
         case awaitingHead
         /// The head is on its way to the client.
@@ -16,6 +18,14 @@ struct Exchange: BitwiseCopyable {
         case answered
         /// Protocols were switched: bytes go both ways until both sides have finished.
         case tunnelled
+    }
+
+    /// Its part of gunicorn.
+    enum Slot: BitwiseCopyable {
+        /// It has none, not yet or not any more.
+        case none
+        case awaited(SlotGate.Ticket)
+        case held
     }
 
     /// Who says 100 to a client that waits for it before it sends the body.
@@ -49,6 +59,9 @@ struct Exchange: BitwiseCopyable {
     var upstreamPersistence = ConnectionFate.close
     /// The whole request, while it may have to be sent once more.
     var replay = BufferRange.none
+    /// What has come of the request, while it waits for a slot and is not kept in ``replay``.
+    var pending = BufferRange.none
+    var slot = Slot.none
     /// The id that weir has made for it, and the one that a trusted peer has given it, if any.
     let requestID: RequestID
     var keptID = BufferRange.none
@@ -63,10 +76,11 @@ struct Exchange: BitwiseCopyable {
     /// Request body bytes that came, against the limit.
     var requestBodyBytes: UInt64 = 0
     /// The clock of an exchange, in monotonic nanoseconds: first byte of the request (t0), ready to
-    /// go (t1, and t2 as long as there is no queue), first byte of the response (t4), last byte
-    /// from upstream (t5; 0 when the request never reached it).
+    /// go (t1), slot granted (t2), first byte of the response (t4), last byte from upstream (t5; 0
+    /// when the request never reached it).
     let startedAt: UInt64
     let readyAt: UInt64
+    var grantedAt: UInt64
     var firstByteAt: UInt64 = 0
     var answeredAt: UInt64 = 0
     /// How many of upstream's addresses were tried.
@@ -93,5 +107,6 @@ struct Exchange: BitwiseCopyable {
         offeredProtocols = head.offeredProtocols
         self.startedAt = startedAt
         self.readyAt = readyAt
+        grantedAt = readyAt
     }
 }

@@ -13,7 +13,7 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
     // What the client did.
     case headerTimeout, bodyTimeout, sendTimeout, bodyTooLarge, badProxyHeader
     // weir's own state.
-    case outOfBuffers, draining
+    case queueFull, queueTimeout, outOfBuffers, draining
 
     /// The one place a failure becomes a status code (RFC 9110 §15); where nothing can be answered
     /// any more, what the access log shows.
@@ -25,7 +25,7 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .upstreamRefused, .upstreamUnreachable, .upstreamClosed, .upstreamReset, .badResponse,
             .responseHeadTooLarge, .responseTruncated, .unexpectedUpgrade, .tooManyInterim:
             502
-        case .outOfBuffers, .draining: 503
+        case .queueFull, .queueTimeout, .outOfBuffers, .draining: 503
         case .connectTimeout, .responseTimeout, .tunnelTimeout: 504
         }
     }
@@ -50,6 +50,8 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .sendTimeout: "send_timeout"
         case .bodyTooLarge: "body_too_large"
         case .badProxyHeader: "bad_proxy_header"
+        case .queueFull: "queue_full"
+        case .queueTimeout: "queue_timeout"
         case .outOfBuffers: "out_of_buffers"
         case .draining: "draining"
         }
@@ -76,6 +78,8 @@ enum GatewayError: UInt8, Error, CaseIterable, BitwiseCopyable, Sendable {
         case .bodyTooLarge: "the request body is too large"
         case .badProxyHeader:
             "the connection does not begin with a PROXY header of a trusted peer"
+        case .queueFull: "too many requests wait for the application"
+        case .queueTimeout: "the application had no time for the request"
         case .outOfBuffers: "there is no memory for the request at the moment"
         case .draining: "the server is shutting down"
         }

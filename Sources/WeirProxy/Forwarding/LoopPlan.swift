@@ -22,6 +22,7 @@ struct LoopPlan: Sendable {
     let acceptsProxyHeaders: Bool
     let sendsProxyHeaders: Bool
     /// Time-outs in nanoseconds.
+    let queueTimeout: UInt64
     let upstreamWait: UInt64
     let headerTimeout: UInt64
     let bodyTimeout: UInt64
@@ -51,6 +52,7 @@ struct LoopPlan: Sendable {
         trustedPeers = settings.trustedPeers
         acceptsProxyHeaders = settings.proxyProtocol.isAccepted
         sendsProxyHeaders = settings.proxyProtocol.isSent
+        queueTimeout = settings.timeouts.queue.nanoseconds
         upstreamWait = settings.timeouts.upstreamWait.nanoseconds
         headerTimeout = settings.timeouts.header.nanoseconds
         bodyTimeout = settings.timeouts.body.nanoseconds

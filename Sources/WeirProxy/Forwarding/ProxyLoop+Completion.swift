@@ -56,6 +56,7 @@ extension ProxyLoop {
             exchanges[exchange].upstream = .none
             closeUpstream(upstream)
         }
+        leaveSlot(exchange)
         exchanges[exchange].stage = .answered
         let client = exchanges[exchange].client
         if exchanges[exchange].status == 0, clients[client].output.isEmpty {
@@ -72,7 +73,8 @@ extension ProxyLoop {
                 fate: exchanges[exchange].fate,
                 clientVersion: exchanges[exchange].clientVersion,
                 date: date,
-                requestID: requestID(of: exchange)
+                requestID: requestID(of: exchange),
+                retryAfterSeconds: refusal.retryAfterSeconds
             )
             send(response, to: client)
         } else {
@@ -121,8 +123,11 @@ extension ProxyLoop {
 
     private func retire(_ exchange: SlabIndex<Exchange>) {
         buffers.give(back: exchanges[exchange].replay.buffer)
+        leaveSlot(exchange)
+        buffers.give(back: exchanges[exchange].pending.buffer)
         buffers.give(back: exchanges[exchange].keptID.buffer)
         exchanges[exchange].replay = .none
+        exchanges[exchange].pending = .none
         exchanges[exchange].keptID = .none
         clients[exchanges[exchange].client].exchange = .none
         exchanges.retire(exchange)

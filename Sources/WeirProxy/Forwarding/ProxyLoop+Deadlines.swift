@@ -31,6 +31,8 @@ extension ProxyLoop {
             case .readingHead: deadline = clients[client].requestStartedAt &+ plan.headerTimeout
             case .awaitingProxyHeader:
                 deadline = clients[client].requestStartedAt &+ plan.headerTimeout
+            case .exchanging where isQueued(client):
+                deadline = exchanges[clients[client].exchange].readyAt &+ plan.queueTimeout
             case .exchanging where isTunnelled(client): deadline = now &+ tunnelTimeout(of: client)
             case .exchanging where isAwaitingBody(client): deadline = now &+ bodyTimeout(of: client)
             case .exchanging, .closing, .closed:
@@ -93,6 +95,8 @@ extension ProxyLoop {
         if exchanges[exchange].stage == .tunnelled {
             metrics.failed(.tunnelTimeout)
             closeTunnel(exchange, .finish)
+        } else if exchanges[exchange].stage == .queued {
+            fail(exchange, because: .queueTimeout)
         } else if exchanges[exchange].continuation == .awaited {
             giveContinue(exchange)
         } else {
@@ -136,11 +140,17 @@ extension ProxyLoop {
     /// within bounds, and a little longer for each of those that wait beside it.
     private func pause(of upstream: SlabIndex<UpstreamConnection>) -> UInt64 {
         guard !upstreams[upstream].socket.isOpen else { return Self.backlogPause }
-        let waited = now &- exchanges[upstreams[upstream].exchange].readyAt
+        let waited = now &- exchanges[upstreams[upstream].exchange].grantedAt
         let pauses = Self.refusalPauses
         let pause = min(max(waited / 2, pauses.lowerBound), pauses.upperBound)
         let left = plan.upstreamWait &- min(waited, plan.upstreamWait)
         return min(pause + pause / 64 * UInt64(upstream.rawValue % 16), left)
+    }
+
+    /// Whether a client's request waits for a slot.
+    func isQueued(_ client: SlabIndex<ClientConnection>) -> Bool {
+        let exchange = clients[client].exchange
+        return exchange != .none && exchanges[exchange].stage == .queued
     }
 
     /// Whether the next step of an exchange is the client's: it still owes a part of its request

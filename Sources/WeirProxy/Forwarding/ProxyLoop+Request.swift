@@ -57,14 +57,12 @@ extension ProxyLoop {
         if plan.sendsProxyHeaders { writeProxyHeader(of: headBytes, into: &head, of: client) }
         writeHead(of: headBytes, into: &head, of: exchange)
         let (body, ending) = frame(&head, portion, as: framing)
-        var reuse: Reuse = exchanges[exchange].method.isIdempotent ? .never : .recent
-        if head.buffer != outbox {
-            exchanges[exchange].replay = head
-            reuse = .always
+        if head.buffer != outbox { exchanges[exchange].replay = head }
+        if case .admitted = admit(exchange, head, body, ending) {
+            guard let upstream = connection(for: exchange, reuse(for: exchange)) else { return }
+            sendRequest(head, body, ending, on: upstream)
         }
-        guard let upstream = connection(for: exchange, reuse) else { return }
-        sendRequest(head, body, ending, on: upstream)
-        armClient(client)
+        if exchanges.isLive(exchange) { armClient(client) }
     }
 
     private func writeHead(
@@ -178,6 +176,11 @@ extension ProxyLoop {
         case recent
         /// It could be sent twice, but is too large to be kept, or not all there.
         case never
+    }
+
+    func reuse(for exchange: SlabIndex<Exchange>) -> Reuse {
+        if !exchanges[exchange].replay.isEmpty { return .always }
+        return exchanges[exchange].method.isIdempotent ? .never : .recent
     }
 
     /// Whether a request may have to be sent again: it goes out on a connection that upstream may

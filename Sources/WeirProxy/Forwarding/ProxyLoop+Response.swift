@@ -25,7 +25,7 @@ extension ProxyLoop {
             rest = portion.rest
             relay(BufferRange(outbox, 0..<0), portion, of: exchange)
         case .tunnelled: tunnelToClient(&rest, of: exchange)
-        case .answered: break
+        case .answered, .queued: break
         }
         keepResponse(rest, on: upstream)
     }
@@ -197,14 +197,15 @@ extension ProxyLoop {
         status.upstreamAnswered(at: now)
         metrics.upstreamAnswered(
             responseStartNanoseconds: exchanges[exchange].firstByteAt
-                &- exchanges[exchange].readyAt,
-            serviceNanoseconds: now &- exchanges[exchange].readyAt
+                &- exchanges[exchange].grantedAt,
+            serviceNanoseconds: now &- exchanges[exchange].grantedAt
         )
         let isReusable =
             fate == .keepAlive && exchanges[exchange].upstreamPersistence == .keepAlive
             && exchanges[exchange].isRequestWhole && upstreams[upstream].output.isEmpty
             && !upstreams[upstream].hasStoppedReading
         release(upstream, isReusable ? .keepAlive : .close)
+        leaveSlot(exchange)
         if clients[exchanges[exchange].client].output.isEmpty { finish(exchange) }
     }
 
@@ -222,7 +223,8 @@ extension ProxyLoop {
         switch exchanges[exchange].stage {
         case .awaitingHead:
             let request = exchanges[exchange].replay
-            if !request.isEmpty {
+            // A new connection that dies has done so because of the request.
+            if !request.isEmpty, upstreams[upstream].isReused {
                 exchanges[exchange].replay = .none
                 metrics.upstreamRetried(.connectionDied)
                 closeUpstream(upstream)
@@ -242,7 +244,7 @@ extension ProxyLoop {
             relay(BufferRange(outbox, 0..<0), portion, of: exchange)
         case .tunnelled where departure == .finished: finishUpstreamSide(of: exchange)
         case .tunnelled: closeTunnel(exchange, .reset)
-        case .answered: break
+        case .answered, .queued: break
         }
     }
 

@@ -27,6 +27,10 @@ final class ProxyLoop {
     }
 
     let plan: LoopPlan
+    /// Its place among the loops.
+    let number: Int
+    /// What bounds the requests in gunicorn, if anything does.
+    let gate: SlotGate?
     let status: LoopStatus
     let metrics: LoopMetrics
     let log: Log
@@ -74,6 +78,8 @@ final class ProxyLoop {
     ///
     /// - Parameters:
     ///   - plan: what it is to do.
+    ///   - number: its place among the loops.
+    ///   - gate: what bounds the requests in gunicorn; `nil` is nothing.
     ///   - listeners: its own listening sockets.
     ///   - status: how other threads see and reach it.
     ///   - metrics: its shard.
@@ -81,12 +87,16 @@ final class ProxyLoop {
     /// - Throws: `SystemError` when the kernel has no descriptor left.
     init(
         plan: LoopPlan,
+        number: Int,
+        gate: SlotGate?,
         listeners: [ListeningPort],
         status: LoopStatus,
         metrics: LoopMetrics,
         log: Log
     ) throws(SystemError) {
         self.plan = plan
+        self.number = number
+        self.gate = gate
         self.listeners = listeners
         self.status = status
         self.metrics = metrics
@@ -157,6 +167,7 @@ final class ProxyLoop {
 
     private func endTurn() {
         resumeQueuedClients()
+        resumeGranted()
         clients.reclaim()
         upstreams.reclaim()
         exchanges.reclaim()

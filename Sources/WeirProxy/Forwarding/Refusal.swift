@@ -26,6 +26,14 @@ enum Refusal: BitwiseCopyable, Sendable {
         }
     }
 
+    /// After how many seconds it is worth to ask again (RFC 9110 §10.2.3); `nil` is not said.
+    var retryAfterSeconds: UInt32? {
+        switch self {
+        case .failure(.queueFull), .failure(.queueTimeout): 1
+        case .head, .body, .failure: nil
+        }
+    }
+
     /// One sentence for the person who reads the answer.
     var explanation: String {
         switch self {

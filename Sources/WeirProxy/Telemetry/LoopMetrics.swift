@@ -15,6 +15,11 @@ final class LoopMetrics: Sendable {
     let requestDurations = RequestDurations()
     let applicationDurations: SlidingQuantiles
 
+    let queueDurations = DurationHistogram()
+    let queueLength = Gauge()
+    let slotsBusy = Gauge()
+    let slotsBusyNanoseconds = Counter()
+
     let upstreamConnectDurations = DurationHistogram()
     let upstreamResponseStarts = DurationHistogram()
     let upstreamDurations = DurationHistogram()
@@ -107,6 +112,34 @@ extension LoopMetrics {
     /// A client hung up before its request was through.
     func clientAborted(_ stage: ClientAbortStage) {
         clientAborts.increment(stage)
+    }
+}
+
+extension LoopMetrics {
+    /// A request begins to wait for a slot.
+    func queued() {
+        queueLength.increment()
+    }
+
+    /// A request does not wait for a slot any more, whether it has got one or not.
+    func unqueued() {
+        queueLength.decrement()
+    }
+
+    /// A request has got its slot, after so many nanoseconds (t2−t1).
+    func dequeued(nanoseconds: UInt64) {
+        queueDurations.observe(nanoseconds, within: bounds)
+    }
+
+    /// A request goes to upstream.
+    func slotTaken() {
+        slotsBusy.increment()
+    }
+
+    /// A request has left upstream, after so many nanoseconds.
+    func slotLeft(nanoseconds: UInt64) {
+        slotsBusy.decrement()
+        slotsBusyNanoseconds.add(nanoseconds)
     }
 }
 

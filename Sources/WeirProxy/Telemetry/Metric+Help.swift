@@ -11,6 +11,12 @@ extension Metric {
         case .serverRequestDuration:
             "Time from the first byte of a request to the last of its response."
         case .serverActiveRequests: "Requests that have begun and not had their response."
+        case .queueDuration:
+            "Time that requests waited for a slot; none is counted without a bound."
+        case .queueLength: "Requests that wait for a slot."
+        case .slots: "Requests that may be in the application at a time."
+        case .slotsBusy: "Requests that are in the application."
+        case .slotsBusyTime: "Time that requests were in the application, added up when they leave."
         case .upstreamConnectDuration: "Time to open a connection to the application."
         case .upstreamResponseStart:
             "Time until the first byte of the application's response."

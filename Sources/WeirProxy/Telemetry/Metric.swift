@@ -13,6 +13,12 @@ enum Metric: String, CaseIterable, Sendable {
     // The OpenTelemetry HTTP conventions, in Prometheus' spelling.
     case serverRequestDuration = "http_server_request_duration_seconds"
     case serverActiveRequests = "http_server_active_requests"
+    // Before upstream.
+    case queueDuration = "weir_queue_duration_seconds"
+    case queueLength = "weir_queue_length"
+    case slots = "weir_slots"
+    case slotsBusy = "weir_slots_busy"
+    case slotsBusyTime = "weir_slots_busy_seconds_total"
     // Towards upstream.
     case upstreamConnectDuration = "weir_upstream_connect_duration_seconds"
     case upstreamResponseStart = "weir_upstream_response_start_seconds"
@@ -64,13 +70,14 @@ enum Metric: String, CaseIterable, Sendable {
         switch self {
         case .requests, .responseCode: .untyped
         case .requestDuration: .summary
-        case .serverRequestDuration, .upstreamConnectDuration, .upstreamResponseStart,
-            .upstreamDuration:
+        case .serverRequestDuration, .queueDuration, .upstreamConnectDuration,
+            .upstreamResponseStart, .upstreamDuration:
             .histogram
-        case .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
+        case .slotsBusyTime, .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
             .connectionsOpened, .acceptErrors, .bytes, .tunnelBytes, .processCPU, .seriesDropped:
             .counter
-        case .serverActiveRequests, .upstreamUp, .upstreamConnections, .connections, .bufferBytes,
+        case .serverActiveRequests, .queueLength, .slots, .slotsBusy, .upstreamUp,
+            .upstreamConnections, .connections, .bufferBytes,
             .tunnels,
             .buildInfo,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
@@ -91,7 +98,8 @@ enum Metric: String, CaseIterable, Sendable {
         case .connections, .connectionsOpened: ["protocol"]
         case .bytes, .tunnelBytes: ["direction"]
         case .buildInfo: ["version"]
-        case .requests, .requestDuration, .upstreamConnectDuration, .upstreamResponseStart,
+        case .requests, .requestDuration, .queueDuration, .queueLength, .slots, .slotsBusy,
+            .slotsBusyTime, .upstreamConnectDuration, .upstreamResponseStart,
             .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .bufferBytes,
             .tunnels, .processCPU,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,

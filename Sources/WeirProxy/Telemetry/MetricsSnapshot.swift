@@ -14,6 +14,11 @@ struct MetricsSnapshot: Sendable {
     /// Requests under way, by method.
     let activeRequests: [LabelledLevel]
 
+    let queueDurations: HistogramSnapshot
+    let queueLength: Int64
+    let slotsBusy: Int64
+    let slotsBusyNanoseconds: UInt64
+
     let upstreamConnectDurations: HistogramSnapshot
     let upstreamResponseStarts: HistogramSnapshot
     let upstreamDurations: HistogramSnapshot
@@ -49,6 +54,11 @@ struct MetricsSnapshot: Sendable {
         }
         requestDurations = loops.requestDurations
         activeRequests = loops.levels { $0.activeRequests.level(of: $1 as Method) }
+
+        queueDurations = loops.histogram { $0.add($1.queueDurations) }
+        queueLength = loops.reduce(0) { $0 &+ $1.queueLength.value }
+        slotsBusy = loops.reduce(0) { $0 &+ $1.slotsBusy.value }
+        slotsBusyNanoseconds = loops.sum { $0.slotsBusyNanoseconds.value }
 
         upstreamConnectDurations = loops.histogram { $0.add($1.upstreamConnectDurations) }
         upstreamResponseStarts = loops.histogram { $0.add($1.upstreamResponseStarts) }

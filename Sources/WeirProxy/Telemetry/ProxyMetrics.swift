@@ -9,11 +9,18 @@ struct ProxyMetrics: Sendable {
 
     private let prefix: String
     private let version: String
+    private let slots: Int?
 
     /// A page of weir's `version`, with `prefix` before the names of the compatible families.
-    init(prefix: String, version: String) {
+    ///
+    /// - Parameters:
+    ///   - prefix: stands in the place of `flask`.
+    ///   - version: what is running.
+    ///   - slots: how many requests may be in the application; `nil` is no bound.
+    init(prefix: String, version: String, slots: Int? = nil) {
         self.prefix = prefix
         self.version = version
+        self.slots = slots
     }
 
     /// The page in the Prometheus text format, see ``TextExposition/contentType``.
@@ -35,6 +42,7 @@ struct ProxyMetrics: Sendable {
             loops: MetricsSnapshot(of: loops, now: now),
             upstream: upstream,
             process: process,
+            slots: slots,
             version: version
         )
         var page = TextExposition()

@@ -8,6 +8,8 @@ struct Scrape: Sendable {
     var upstream: UpstreamHealth
     /// The process's own numbers, where the kernel tells them.
     var process: ProcessStatistics?
+    /// Requests that may be in the application at a time; `nil` is no bound.
+    var slots: Int?
     /// The version of weir.
     var version: String
     /// Series that could not be written to the page so far.

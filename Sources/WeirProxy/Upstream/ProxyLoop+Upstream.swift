@@ -134,7 +134,7 @@ extension ProxyLoop {
     private func wait(_ upstream: SlabIndex<UpstreamConnection>, _ code: ErrorCode) {
         let exchange = upstreams[upstream].exchange
         let error = GatewayError(connecting: code)
-        guard error != .connectTimeout, now < exchanges[exchange].readyAt &+ plan.upstreamWait
+        guard error != .connectTimeout, now < exchanges[exchange].grantedAt &+ plan.upstreamWait
         else {
             fail(exchange, because: error)
             return

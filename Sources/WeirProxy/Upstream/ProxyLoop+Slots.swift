@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import WeirHTTP
+internal import WeirIO
+
+extension ProxyLoop {
+    /// Whether a request may go on.
+    enum Admission: BitwiseCopyable {
+        case admitted
+        /// It waits for a slot, or has failed.
+        case withheld
+    }
+
+    /// Asks for a slot for a request that is ready to go, and keeps the request where it has to wait.
+    func admit(
+        _ exchange: SlabIndex<Exchange>,
+        _ head: BufferRange,
+        _ body: BufferRange,
+        _ ending: BufferRange
+    ) -> Admission {
+        guard let gate else {
+            takeSlot(exchange)
+            return .admitted
+        }
+        switch gate.enter(exchange, of: number) {
+        case .granted:
+            metrics.dequeued(nanoseconds: 0)
+            takeSlot(exchange)
+            return .admitted
+        case .full: fail(exchange, because: .queueFull)
+        case .queued(let ticket):
+            exchanges[exchange].slot = .awaited(ticket)
+            exchanges[exchange].stage = .queued
+            metrics.queued()
+            keepQueued(exchange, head, body, ending)
+        }
+        return .withheld
+    }
+
+    /// Keeps a request that waits; one that may be sent twice as one to be sent twice.
+    private func keepQueued(
+        _ exchange: SlabIndex<Exchange>,
+        _ head: BufferRange,
+        _ body: BufferRange,
+        _ ending: BufferRange
+    ) {
+        guard exchanges[exchange].replay.isEmpty else { return }
+        guard let kept = buffers.keep(head, body, ending) else {
+            fail(exchange, because: .outOfBuffers)
+            return
+        }
+        if exchanges[exchange].method.isIdempotent, exchanges[exchange].isRequestWhole {
+            exchanges[exchange].replay = kept
+        } else {
+            exchanges[exchange].pending = kept
+        }
+    }
+
+    /// Sends on the requests of this loop that have been granted a slot; to be asked last in a turn,
+    /// for what the turn did may have granted more.
+    func resumeGranted() {
+        guard let gate else { return }
+        while let exchange = gate.takeGranted(by: number) {
+            metrics.unqueued()
+            metrics.dequeued(nanoseconds: now &- exchanges[exchange].readyAt)
+            takeSlot(exchange)
+            exchanges[exchange].stage = .awaitingHead
+            let kept = exchanges[exchange].pending
+            exchanges[exchange].pending = .none
+            let request = kept.isEmpty ? exchanges[exchange].replay : kept
+            if let upstream = connection(for: exchange, reuse(for: exchange)) {
+                sendRequest(request, .none, .none, on: upstream)
+                armClient(exchanges[exchange].client)
+                queue(exchanges[exchange].client)
+            }
+            buffers.give(back: kept.buffer)
+        }
+    }
+
+    private func takeSlot(_ exchange: SlabIndex<Exchange>) {
+        exchanges[exchange].slot = .held
+        exchanges[exchange].grantedAt = now
+        metrics.slotTaken()
+    }
+
+    /// Gives back the slot of an exchange that is not in gunicorn any more, or its place in the
+    /// queue.
+    func leaveSlot(_ exchange: SlabIndex<Exchange>) {
+        switch exchanges[exchange].slot {
+        case .none: return
+        case .awaited(let ticket):
+            gate?.withdraw(ticket, of: number)
+            metrics.unqueued()
+        case .held:
+            gate?.leave(from: number)
+            metrics.slotLeft(nanoseconds: now &- exchanges[exchange].grantedAt)
+        }
+        exchanges[exchange].slot = .none
+    }
+}
