@@ -46,6 +46,13 @@ public struct BufferRange: BitwiseCopyable, Equatable, Sendable {
         Self(buffer, lowerBound..<lowerBound + min(count, self.count))
     }
 
+    /// The bytes at these offsets from the first one, which must be among them.
+    @inlinable
+    public func extracting(_ offsets: Range<Int>) -> Self {
+        precondition(offsets.lowerBound >= 0 && offsets.upperBound <= count)
+        return Self(buffer, lowerBound + offsets.lowerBound..<lowerBound + offsets.upperBound)
+    }
+
     /// The same without its first bytes.
     @inlinable
     public func dropping(_ count: Int) -> Self {

@@ -32,8 +32,7 @@ extension ProxyLoop {
         while true {
             switch buffers.read(received, { reader.next($0, from: &offset) }) {
             case .data(let range):
-                let start = received.lowerBound + range.lowerBound
-                join(BufferRange(received.buffer, start..<start + range.count), to: &portion)
+                join(received.extracting(range), to: &portion)
                 // Most bodies end with their first piece.
                 guard reader.isFinished else { continue }
                 portion.rest = received.dropping(offset)

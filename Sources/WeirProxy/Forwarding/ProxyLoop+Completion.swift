@@ -188,9 +188,7 @@ extension ProxyLoop {
         guard clients[client].trust == .trusted,
             let id = buffers.read(head, { RefusedHead.requestID($0) })
         else { return made }
-        let start = head.lowerBound + id.lowerBound
-        let kept = buffers.copy(of: BufferRange(head.buffer, start..<start + id.count))
-        return String(decoding: kept, as: UTF8.self)
+        return String(decoding: buffers.copy(of: head.extracting(id)), as: UTF8.self)
     }
 
     private func requestID(of exchange: SlabIndex<Exchange>) -> String {

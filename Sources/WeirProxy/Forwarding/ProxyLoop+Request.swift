@@ -45,7 +45,6 @@ extension ProxyLoop {
         }
         let headLength = headBytes.count - received.count
         guard let portion = takeRequestBody(&received, of: exchange) else { return }
-        if !portion.data.isEmpty { exchanges[exchange].continuation = .unasked }
         var head = BufferRange(outbox, 0..<0)
         if isReplayable(exchange, portion) {
             // Written into a buffer of its own, the request need not be copied to be kept.
@@ -92,9 +91,7 @@ extension ProxyLoop {
         guard clients[exchanges[exchange].client].trust == .trusted,
             let id = buffers.read(head, { requestHead.value.requestID($0) })
         else { return }
-        let start = head.lowerBound + id.lowerBound
-        exchanges[exchange].keptID =
-            buffers.keep(BufferRange(head.buffer, start..<start + id.count)) ?? .none
+        exchanges[exchange].keptID = buffers.keep(head.extracting(id)) ?? .none
     }
 
     /// Answers a request that may be forwarded no further (RFC 9110 §7.6.2).
@@ -140,6 +137,10 @@ extension ProxyLoop {
             return nil
         }
         if case .finished = portion.outcome { exchanges[exchange].isRequestWhole = true }
+        // Who sends does not wait for a 100 any more.
+        if !portion.data.isEmpty, exchanges[exchange].continuation == .awaited {
+            exchanges[exchange].continuation = .unasked
+        }
         exchanges[exchange].requestBodyBytes &+= UInt64(portion.data.count)
         if exchanges[exchange].requestBodyBytes > plan.bodyBytesMax {
             fail(exchange, because: .bodyTooLarge)
@@ -155,10 +156,6 @@ extension ProxyLoop {
     ///   - exchange: whose body it is.
     func forwardBody(_ received: inout BufferRange, of exchange: SlabIndex<Exchange>) {
         guard let portion = takeRequestBody(&received, of: exchange) else { return }
-        // Who sends does not wait for a 100 any more.
-        if exchanges[exchange].continuation == .awaited {
-            exchanges[exchange].continuation = .unasked
-        }
         var head = BufferRange(outbox, 0..<0)
         let (body, ending) = frame(&head, portion, as: exchanges[exchange].requestFraming)
         let upstream = exchanges[exchange].upstream
@@ -178,6 +175,7 @@ extension ProxyLoop {
         case never
     }
 
+    /// Which connections an exchange may use, as far as its request decides it.
     func reuse(for exchange: SlabIndex<Exchange>) -> Reuse {
         if !exchanges[exchange].replay.isEmpty { return .always }
         return exchanges[exchange].method.isIdempotent ? .never : .recent

@@ -51,8 +51,7 @@ final class SlotGate: Sendable {
         static func granted(_ loop: Int) -> Int { 2 + loop }
     }
 
-    let slots: Int
-    let queueLimit: Int
+    private let queueLimit: Int
     private let wakeups: [Wakeup]
     private let state: Mutex<State>
 
@@ -64,7 +63,6 @@ final class SlotGate: Sendable {
     ///   - wakeups: what ends the wait of each loop.
     init(slots: Int, queueLimit: Int, wakeups: [Wakeup]) {
         precondition(slots > 0 && queueLimit >= 0)
-        self.slots = slots
         self.queueLimit = queueLimit
         self.wakeups = wakeups
         let rows = [Row](repeating: Row(), count: State.granted(wakeups.count))
