@@ -6,7 +6,10 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static int argument_count;
 static char **arguments;
@@ -26,6 +29,18 @@ int weir_accept(int listener, struct sockaddr_storage *address, socklen_t *lengt
 }
 
 int weir_open_read(const char *path) { return (int)weir_result(open(path, O_RDONLY | O_CLOEXEC)); }
+
+int weir_open_unnamed(const char *directory) {
+    int file = open(directory, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    // Some file systems cannot do that (overlayfs before Linux 6.3, NFS); kernels say it in several ways.
+    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return (int)weir_result(file);
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/weir-spill-XXXXXX", directory);
+    if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
+    file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0) unlink(path);
+    return (int)weir_result(file);
+}
 
 uint64_t weir_raise_descriptor_limit(void) {
     struct rlimit limit;

@@ -4,12 +4,6 @@ internal import WeirIO
 
 /// The proxy as a whole.
 public enum Proxy {
-    /// Descriptors that are not connections: listeners, pollers, the admin listener's connections,
-    /// standard streams.
-    private static let descriptorsBeside = 512
-    /// Where `RLIMIT_NOFILE` sets no bound worth the name; address space is reserved for this many.
-    private static let connectionsMax = 262_144
-
     /// Serves until TERM or INT.
     ///
     /// - Parameter settings: what the operator asked for.
@@ -38,15 +32,23 @@ public enum Proxy {
         signals: consuming Signals,
         log: Log
     ) throws -> ControlLoop {
-        let connections = connectionLimit(settings)
+        let shares = DescriptorShares(
+            descriptors: Machine.raiseDescriptorLimit(),
+            threads: settings.threads,
+            connectionLimit: settings.limits.connections
+        )
         let upstream = try addresses(of: settings.upstream, option: "--upstream")
         let ports = try openListeners(settings)
         let admin = try open(settings.metricsListener, option: "--metrics", sharing: .exclusive)
         let wakeup = try Wakeup()
-        let plan = LoopPlan(settings, upstream: upstream, connections: connections)
+        let plan = LoopPlan(settings, upstream: upstream, shares)
         let statuses = try (0..<settings.threads).map { _ in
             LoopStatus(wakeup: try Wakeup(), controlWakeup: wakeup)
         }
+        let budget = BodyBudget(
+            memoryLimit: settings.buffering.memory,
+            spillLimit: settings.buffering.spill
+        )
         let gate = settings.slots.map { slots in
             SlotGate(
                 slots: slots,
@@ -54,21 +56,7 @@ public enum Proxy {
                 wakeups: statuses.map(\.wakeup)
             )
         }
-        var workers: [ControlLoop.Worker] = []
-        for (number, status) in statuses.enumerated() {
-            let metrics = LoopMetrics(now: Clock.monotonic())
-            workers.append(ControlLoop.Worker(status: status, metrics: metrics))
-            let own = ports[number]
-            try Thread.start {
-                do {
-                    try runLoop(plan, number: number, gate, listeners: own, status, metrics, log)
-                    status.ended()
-                } catch {
-                    log.write(.error, "a loop cannot start", ["error": "\(error)"])
-                    status.failed()
-                }
-            }
-        }
+        let workers = try startLoops(plan, gate, budget, ports: ports, statuses: statuses, log)
         let control = try ControlLoop(
             settings: settings,
             workers: workers,
@@ -86,11 +74,47 @@ public enum Proxy {
             "serving",
             [
                 "metrics": admin.endpoint.description, "upstream": settings.upstream.description,
-                "threads": "\(settings.threads)", "connections": "\(connections)",
+                "threads": "\(settings.threads)", "connections": "\(shares.connections)",
                 "version": Version.current,
             ]
         )
         return control
+    }
+
+    /// Starts a thread for each loop.
+    private static func startLoops(
+        _ plan: LoopPlan,
+        _ gate: SlotGate?,
+        _ budget: BodyBudget,
+        ports: [[ListeningPort]],
+        statuses: [LoopStatus],
+        _ log: Log
+    ) throws(SystemError) -> [ControlLoop.Worker] {
+        var workers: [ControlLoop.Worker] = []
+        for (number, status) in statuses.enumerated() {
+            let metrics = LoopMetrics(now: Clock.monotonic())
+            workers.append(ControlLoop.Worker(status: status, metrics: metrics))
+            let own = ports[number]
+            try Thread.start {
+                do {
+                    try runLoop(
+                        plan,
+                        number: number,
+                        gate,
+                        budget,
+                        listeners: own,
+                        status,
+                        metrics,
+                        log
+                    )
+                    status.ended()
+                } catch {
+                    log.write(.error, "a loop cannot start", ["error": "\(error)"])
+                    status.failed()
+                }
+            }
+        }
+        return workers
     }
 
     /// Runs a loop to its end; it is gone with everything that it held when this returns.
@@ -98,6 +122,7 @@ public enum Proxy {
         _ plan: LoopPlan,
         number: Int,
         _ gate: SlotGate?,
+        _ budget: BodyBudget,
         listeners: [ListeningPort],
         _ status: LoopStatus,
         _ metrics: LoopMetrics,
@@ -107,20 +132,13 @@ public enum Proxy {
             plan: plan,
             number: number,
             gate: gate,
+            budget: budget,
             listeners: listeners,
             status: status,
             metrics: metrics,
             log: log
         )
         loop.run()
-    }
-
-    /// Client connections at a time: each may have one to upstream, and none of them may be the one
-    /// that fails.
-    private static func connectionLimit(_ settings: ProxySettings) -> Int {
-        let descriptors = Machine.raiseDescriptorLimit()
-        let possible = max(settings.threads, (descriptors - descriptorsBeside) / 2)
-        return min(settings.limits.connections ?? connectionsMax, possible, connectionsMax)
     }
 
     /// The listening sockets of each loop: its own on every port, the same one on every unix path.

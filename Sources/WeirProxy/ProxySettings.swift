@@ -26,6 +26,8 @@ public struct ProxySettings: Equatable, Sendable {
     public var queueLimit = 1024
     /// How long each kind of silence may last.
     public var timeouts = Timeouts()
+    /// What waits in weir because one side is slower than the other.
+    public var buffering = Buffering()
     /// How large each thing may grow.
     public var limits = Limits()
     /// How long weir goes on accepting, not ready any more, after TERM.
@@ -95,6 +97,23 @@ public struct Limits: Equatable, Sendable {
     public var connections: Int?
 
     /// The defaults of every limit.
+    public init() {}
+}
+
+/// How much of bodies weir keeps, and where; sizes in bytes.
+public struct Buffering: Equatable, Sendable {
+    /// Memory for one request body; beyond it is spilled; 0 streams all requests.
+    public var request = 1 << 20
+    /// Memory for one response body; beyond it is spilled; 0 lets upstream wait for the client.
+    public var response = 1 << 20
+    /// Memory for all bodies together.
+    public var memory = 64 << 20
+    /// Files for all bodies together; beyond, the slow side sets the pace.
+    public var spill = 1 << 30
+    /// Where the files are made.
+    public var spillDirectory = "/tmp"
+
+    /// The defaults of every size.
     public init() {}
 }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from support.addresses import refuses
 from support.client import RawClient, Truncated, fetch, request
-from support.upstream import OK, Peer
+from support.upstream import OK, Peer, answering
 from support.waiting import eventually
 
 
@@ -70,6 +70,61 @@ def test_every_request_in_flight_finishes(weir, upstream):
         client.close()
     assert proxy.wait() == 0
     assert {bytes(arrived.body) for arrived in app.requests} == {b"abcdef"}
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_queue_is_served_before_the_end(weir, upstream, threads):
+    """Design §9: who waits for a slot when TERM comes is served like those who have one."""
+    release = threading.Event()
+    app = upstream(held(release))
+    proxy = weir(app, threads=threads, slots=1, drain_timeout="20s")
+    clients = [RawClient(proxy.address) for _ in range(6)]
+    for client in clients:
+        client.send(request())
+    proxy.expect("weir_queue_length", 5)
+    proxy.signal(signal.SIGTERM)
+    eventually(lambda: refuses(proxy.address), "new connections are refused")
+    release.set()
+    for client in clients:
+        response = client.read_response()
+        assert (response.status, response.closes) == (200, True)
+        client.expect_end()
+        client.close()
+    assert proxy.wait() == 0
+    assert len(app.requests) == 6
+
+
+def test_upload_that_is_still_coming_is_served(weir, upstream):
+    """A request that is being collected is in flight."""
+    app = upstream()
+    proxy = weir(app, drain_timeout="20s")
+    with RawClient(proxy.address) as client:
+        client.send(request("/", "POST", Content_Length="6") + b"abc")
+        proxy.expect("http_server_active_requests", 1)
+        proxy.signal(signal.SIGTERM)
+        eventually(lambda: refuses(proxy.address), "new connections are refused")
+        assert app.requests == []
+        client.send(b"def")
+        response = client.read_response()
+        assert (response.status, response.closes) == (200, True)
+    assert proxy.wait() == 0
+    assert bytes(app.requests[0].body) == b"abcdef"
+
+
+def test_client_that_is_behind_gets_its_response_to_the_end(weir, upstream):
+    """gunicorn may be gone: what weir has taken of a response, it delivers."""
+    body = bytes(range(256)) * 40_000
+    app = upstream(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body))
+    proxy = weir(app, drain_timeout="20s", response_buffer="64k")
+    with RawClient(proxy.address) as client:
+        client.send(request())
+        proxy.expect("weir_upstream_duration_seconds_count", 1)
+        assert proxy.sum("weir_spill_bytes") > 0
+        proxy.signal(signal.SIGTERM)
+        app.close()
+        assert proxy.exit_status is None
+        assert client.read_response().body == body
+    assert proxy.wait() == 0
 
 
 def test_response_of_the_drain_announces_the_close(weir, upstream):

@@ -56,6 +56,11 @@ import WeirProxy
                 queue-limit = 1024
                 queue-timeout = 30s
                 upstream-wait = 10s
+                request-buffer = 1m
+                response-buffer = 1m
+                buffer-memory = 64m
+                spill-limit = 1g
+                spill-directory = /tmp
                 connect-timeout = 5s
                 response-timeout = 60s
                 upstream-idle-timeout = 2s

@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -146,6 +147,22 @@ static inline int weir_signalfd(const sigset_t *signals) {
 }
 
 int weir_open_read(const char *path);
+
+// A file for reading and writing that has no name in its directory.
+int weir_open_unnamed(const char *directory);
+
+static inline ssize_t weir_write_at(int descriptor, const void *bytes, size_t count, int64_t position) {
+    ssize_t written;
+    do {
+        written = pwrite(descriptor, bytes, count, position);
+    } while (written < 0 && errno == EINTR);
+    return weir_result(written);
+}
+
+static inline ssize_t weir_send_file(int socket, int file, int64_t position, size_t count) {
+    off_t offset = position;
+    return weir_result(sendfile(socket, file, &offset, count));
+}
 
 static inline ssize_t weir_read(int descriptor, void *bytes, size_t count) {
     return weir_result(read(descriptor, bytes, count));

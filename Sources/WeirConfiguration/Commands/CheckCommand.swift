@@ -18,11 +18,18 @@ struct CheckCommand: ParsableCommand {
 
     @OptionGroup(title: "Addresses") var addresses: ServeArguments.Addresses
     @OptionGroup(title: "Time-outs") var timeouts: ServeArguments.Timeouts
+    @OptionGroup(title: "Buffers") var buffers: ServeArguments.Buffers
     @OptionGroup(title: "Limits") var limits: ServeArguments.Limits
     @OptionGroup(title: "Process") var process: ServeArguments.Process
 
     /// What the command line says.
     var arguments: ServeArguments {
-        ServeArguments(addresses: addresses, timeouts: timeouts, limits: limits, process: process)
+        ServeArguments(
+            addresses: addresses,
+            timeouts: timeouts,
+            buffers: buffers,
+            limits: limits,
+            process: process
+        )
     }
 }

@@ -6,7 +6,7 @@ internal import ArgumentParser
 ///
 /// What an option is called, means and takes is declared in ``ServeOption``.
 ///
-/// Each command names the four groups itself: the argument parser's checks of a debug build take
+/// Each command names the five groups itself: the argument parser's checks of a debug build take
 /// five times as long for every level of groups.
 struct ServeArguments {
     /// How values are written, for the top of the help.
@@ -23,6 +23,7 @@ struct ServeArguments {
 
     let addresses: Addresses
     let timeouts: Timeouts
+    let buffers: Buffers
     let limits: Limits
     let process: Process
 
@@ -47,6 +48,14 @@ struct ServeArguments {
         @Option(.idleTimeout) var idle: String?
         @Option(.sendTimeout) var send: String?
         @Option(.tunnelTimeout) var tunnel: String?
+    }
+
+    struct Buffers: ParsableArguments {
+        @Option(.requestBuffer) var request: String?
+        @Option(.responseBuffer) var response: String?
+        @Option(.bufferMemory) var memory: String?
+        @Option(.spillLimit) var spillLimit: String?
+        @Option(.spillDirectory) var spillDirectory: String?
     }
 
     struct Limits: ParsableArguments {
@@ -83,6 +92,11 @@ struct ServeArguments {
         case .queueLimit: limits.queueLimit
         case .queueTimeout: timeouts.queue
         case .upstreamWait: timeouts.upstreamWait
+        case .requestBuffer: buffers.request
+        case .responseBuffer: buffers.response
+        case .bufferMemory: buffers.memory
+        case .spillLimit: buffers.spillLimit
+        case .spillDirectory: buffers.spillDirectory
         case .connectTimeout: timeouts.connect
         case .responseTimeout: timeouts.response
         case .upstreamIdleTimeout: timeouts.upstreamIdle

@@ -6,9 +6,12 @@ struct OptionEnvironment {
     static let prefix = "WEIR_"
 
     private let variables: [String: String]
+    /// Where the system wants temporary files, `TMPDIR`; `nil` where it does not say.
+    let temporaryDirectory: String?
 
     /// Keeps the variables that may concern weir; an empty one counts as absent.
     init(_ environment: [String: String]) {
+        temporaryDirectory = environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 }
         variables = environment.filter { name, value in
             name.hasPrefix(Self.prefix) && !value.isEmpty
         }

@@ -15,6 +15,7 @@ extension ProxySettings {
         self.init()
         let range = ServeOption.threadRange
         threads = min(max(defaultThreads, range.lowerBound), range.upperBound)
+        if let directory = environment.temporaryDirectory { buffering.spillDirectory = directory }
         var origins: [ServeOption: String] = [:]
         for option in ServeOption.allCases {
             let origin: String

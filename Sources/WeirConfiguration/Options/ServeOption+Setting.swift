@@ -17,6 +17,11 @@ extension ServeOption {
         case .queueLimit: Setting(\.queueLimit, .wholeNumber(0...1_000_000))
         case .queueTimeout: Setting(\.timeouts.queue, Self.timeout)
         case .upstreamWait: Setting(\.timeouts.upstreamWait, Self.delay)
+        case .requestBuffer: Setting(\.buffering.request, Self.buffer)
+        case .responseBuffer: Setting(\.buffering.response, Self.buffer)
+        case .bufferMemory: Setting(\.buffering.memory, .size(0...(1 << 40)))
+        case .spillLimit: Setting(\.buffering.spill, .size(0...(1 << 50)))
+        case .spillDirectory: Setting(\.buffering.spillDirectory, .directory)
         case .connectTimeout: Setting(\.timeouts.connect, Self.timeout)
         case .responseTimeout: Setting(\.timeouts.response, Self.timeout)
         case .upstreamIdleTimeout: Setting(\.timeouts.upstreamIdle, Self.timeout)
@@ -46,6 +51,8 @@ extension ServeOption {
     private static let delay = ValueFormat.duration(.zero ... .seconds(86_400))
     /// A pebibyte, so that sums of sizes cannot overflow.
     private static let bodyBytes = ValueFormat<UInt64>.size(1...(1 << 50))
+    /// Of one body; the chains of buffers count in 32 bits.
+    private static let buffer = ValueFormat<Int>.size(0...(1 << 30))
     /// More than any gunicorn has workers and threads.
     private static let requests = ValueFormat.wholeNumber(1...100_000)
     /// Above the most that `fs.nr_open` is set to in practice.

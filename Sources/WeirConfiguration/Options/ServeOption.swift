@@ -17,6 +17,11 @@ enum ServeOption: String, CaseIterable, Sendable {
     case queueLimit = "queue-limit"
     case queueTimeout = "queue-timeout"
     case upstreamWait = "upstream-wait"
+    case requestBuffer = "request-buffer"
+    case responseBuffer = "response-buffer"
+    case bufferMemory = "buffer-memory"
+    case spillLimit = "spill-limit"
+    case spillDirectory = "spill-directory"
     case connectTimeout = "connect-timeout"
     case responseTimeout = "response-timeout"
     case upstreamIdleTimeout = "upstream-idle-timeout"
@@ -60,6 +65,7 @@ enum ServeOption: String, CaseIterable, Sendable {
     var defaultText: String {
         switch self {
         case .threads: "the CPUs allowed"
+        case .spillDirectory: "TMPDIR, else /tmp"
         default: setting.write(ProxySettings())
         }
     }

@@ -29,7 +29,10 @@ public struct ForwardingContext: BitwiseCopyable, Sendable {
     /// Empty for peers without an address, such as those of a unix socket.
     public var clientAddress: AddressText
     /// How the body goes upstream; never ``MessageFraming/untilClose``, which requests lack.
-    public var framing: MessageFraming
+    ///
+    /// `nil` while that is not known: the head is then written without its end, and
+    /// ``RequestHead/writeEnd(of:into:)`` follows.
+    public var framing: MessageFraming?
     public var expectation: Expectation
     public var offer: Offer
     public var identity: Identity
@@ -39,7 +42,7 @@ public struct ForwardingContext: BitwiseCopyable, Sendable {
     public init(
         trust: Trust,
         clientAddress: AddressText,
-        framing: MessageFraming,
+        framing: MessageFraming?,
         expectation: Expectation = .withhold,
         offer: Offer = .withhold,
         identity: Identity,

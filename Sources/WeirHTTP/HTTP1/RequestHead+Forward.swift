@@ -34,7 +34,7 @@ extension RequestHead {
         output.fill { output in
             var output = output
             writeLines(bytes, dropping: dropped(context), into: &output)
-            writeFraming(context.framing, into: &output)
+            if let framing = context.framing { writeFraming(framing, into: &output) }
             if context.expectation == .forward { output.append("Expect: 100-continue\r\n") }
             if context.offer == .forward { fields.writeProtocols(bytes, into: &output) }
             if let maxForwards { writeMaxForwards(maxForwards, into: &output) }
@@ -43,6 +43,25 @@ extension RequestHead {
             writeForwardedHost(bytes, context.trust, origin, into: &output)
             writeForwarded(bytes, context, origin, into: &output)
             writeIdentity(context, into: &output)
+            if context.framing != nil { output.append("\r\n") }
+            return output
+        }
+    }
+
+    /// Ends a head that was written before the framing of its body was known.
+    ///
+    /// - Parameters:
+    ///   - framing: how the body goes upstream: counted or chunked.
+    ///   - output: must have the room that the head has left.
+    @_lifetime(output: copy output)
+    public static func writeEnd(of framing: MessageFraming, into output: inout OutputRawSpan) {
+        output.fill { output in
+            var output = output
+            switch framing {
+            case .counted(let length): output.appendContentLength(length)
+            case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+            case .none, .untilClose: output.appendContentLength(0)
+            }
             output.append("\r\n")
             return output
         }

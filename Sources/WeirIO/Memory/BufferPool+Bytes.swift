@@ -186,6 +186,17 @@ extension BufferPool {
         )
     }
 
+    /// Writes to a file.
+    ///
+    /// - Returns: how many bytes were written, or the negated errno.
+    func write(
+        _ range: BufferRange,
+        to file: borrowing Descriptor,
+        at position: UInt64
+    ) -> Int {
+        unsafe weir_write_at(file.rawValue, memory(of: range), range.count, Int64(position))
+    }
+
     private func sendOne(_ range: BufferRange, to socket: borrowing StreamSocket) -> Transfer {
         unsafe Transfer(sent: weir_send(socket.number, memory(of: range), range.count))
     }

@@ -25,8 +25,11 @@ internal import Glibc
         /// `nil` while the slot stands for no buffer.
         @usableFromInline var memory: UnsafeMutableRawPointer?
         @usableFromInline var size: UInt32
-        /// The next free slot of the same kind.
+        /// The next free slot of the same kind; of a buffer in a ``BufferChain`` the next one there.
         @usableFromInline var next: UInt32
+        /// Of a buffer in a ``BufferChain``: its bytes that belong to it.
+        var start: UInt32 = 0
+        var end: UInt32 = 0
     }
 
     /// All of it lies behind one pointer: that is what calls into this module pass.

@@ -12,6 +12,8 @@ public struct ErrorCode: BitwiseCopyable, Equatable, Sendable {
 
     /// Nobody listens on the port or the socket file.
     public static var connectionRefused: Self { Self(ECONNREFUSED) }
+    /// The peer has broken the connection, or closed it without reading all that was sent.
+    public static var connectionReset: Self { Self(ECONNRESET) }
     /// The socket file does not exist.
     public static var noSuchFile: Self { Self(ENOENT) }
     /// The peer's host did not answer.

@@ -61,7 +61,9 @@ struct ClientConnection: ~Copyable {
     /// Received and not consumed: part of a head, or requests that came early (pipelining).
     var input = BufferRange.none
     /// Not yet taken by the client's socket.
-    var output = BufferRange.none
+    var output = Spool()
+    /// When the client last took some of it, or it began.
+    var outputTakenAt: UInt64 = 0
     /// When the first byte of the request came, t0; before that when the connection was accepted.
     var requestStartedAt: UInt64
 }

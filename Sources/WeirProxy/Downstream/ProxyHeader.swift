@@ -8,7 +8,7 @@ enum ProxyHeader {
     /// The longest header that is read: of version 2 with 2 KiB of TLVs, which are passed over.
     static let bytesMax = 2_304
     /// The longest line of version 1, with its CRLF.
-    private static let lineBytesMax = 107
+    static let lineBytesMax = 107
     private static let signature: [UInt8] = Array("\r\n\r\n\0\r\nQUIT\n".utf8)
 
     /// How far a header has come.

@@ -29,9 +29,15 @@ extension ProxyLoop {
         readClient(client)
     }
 
-    /// Reads as long as there is something to read and somebody to take it.
+    /// Reads as long as there is something to read and somebody to take it, up to its share of the
+    /// turn.
     func readClient(_ client: SlabIndex<ClientConnection>) {
+        var left = Self.turnBytesMax
         while clients[client].isReadable, wantsInput(client) {
+            guard left > 0 else {
+                queue(client)
+                return
+            }
             var (received, room) = readTarget(&clients[client].input)
             // Only bytes that are not a request can fill the largest buffer, and the parser has
             // refused those.
@@ -42,6 +48,7 @@ extension ProxyLoop {
             switch buffers.receive(from: clients[client].socket, behind: &received, upTo: room) {
             case .bytes(let count):
                 metrics.received(bytes: count)
+                left -= count
                 // Less than asked for: the socket is drained, and the next bytes are a new edge.
                 // Except at the end, which has no edge of its own.
                 if count < room, !clients[client].hasFinished { clients[client].isReadable = false }
@@ -71,7 +78,8 @@ extension ProxyLoop {
             let isOwed =
                 exchanges[exchange].stage == .tunnelled
                 || !exchanges[exchange].isRequestWhole && clients[client].output.isEmpty
-            return isOwed && upstreamTakesBytes(of: exchange)
+            return isOwed
+                && (exchanges[exchange].stage == .collecting || upstreamTakesBytes(of: exchange))
         }
     }
 
@@ -112,7 +120,7 @@ extension ProxyLoop {
         case .exchanging where isTunnelled(client):
             tunnelToUpstream(&rest, of: clients[client].exchange)
         case .exchanging:
-            forwardBody(&rest, of: clients[client].exchange)
+            receiveBody(&rest, of: clients[client].exchange)
         case .lingering, .closing, .closed: break
         }
         keepInput(rest, of: client)
@@ -189,6 +197,7 @@ extension ProxyLoop {
     }
 
     private func resume(_ client: SlabIndex<ClientConnection>) {
+        if !clients[client].output.isEmpty { flush(client) }
         let exchange = clients[client].exchange
         if exchange != .none, exchanges[exchange].upstream != .none {
             resumeUpstream(exchanges[exchange].upstream)

@@ -97,7 +97,7 @@ extension ProxyLoop {
     }
 
     /// Copying this many bytes costs less than a send of several parts (performance notes §3).
-    private static var copiedBodyMax: Int { 4_096 }
+    static var copiedBodyMax: Int { 4_096 }
     /// How much ``frame(_:_:as:)`` appends at most: a small body and the lines around a chunk.
     static func framedBytesMax(_ portion: BodyPortion) -> Int {
         min(portion.data.count, copiedBodyMax) + ChunkWriter.sizeLineBytesMax

@@ -7,6 +7,8 @@ internal import WeirIO
 struct Exchange: BitwiseCopyable {
     /// How far the response has come.
     enum Stage: BitwiseCopyable {
+        /// The request comes in, to be sent when it is whole.
+        case collecting
         /// The request waits for a slot; nothing of it was sent.
         case queued
         /// Upstream has sent nothing, or only interim responses.
@@ -59,8 +61,11 @@ struct Exchange: BitwiseCopyable {
     var upstreamPersistence = ConnectionFate.close
     /// The whole request, while it may have to be sent once more.
     var replay = BufferRange.none
-    /// What has come of the request, while it waits for a slot and is not kept in ``replay``.
-    var pending = BufferRange.none
+    /// The request's head as it goes on, without its end, while the body is collected.
+    var head = BufferRange.none
+    /// What has come of the request and was not sent, while it is collected or waits for a slot, and
+    /// is not kept in ``replay``.
+    var request = Spool()
     var slot = Slot.none
     /// The id that weir has made for it, and the one that a trusted peer has given it, if any.
     let requestID: RequestID
@@ -79,7 +84,7 @@ struct Exchange: BitwiseCopyable {
     /// go (t1), slot granted (t2), first byte of the response (t4), last byte from upstream (t5; 0
     /// when the request never reached it).
     let startedAt: UInt64
-    let readyAt: UInt64
+    var readyAt: UInt64
     var grantedAt: UInt64
     var firstByteAt: UInt64 = 0
     var answeredAt: UInt64 = 0

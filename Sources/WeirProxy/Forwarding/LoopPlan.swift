@@ -15,10 +15,20 @@ struct LoopPlan: Sendable {
     /// Client connections at a time.
     let connections: Int
     let bufferBytes: Int
+    /// Bytes of memory that a body may take up, each way, before it is spilled; 0 keeps none.
+    let requestBuffer: Int
+    let responseBuffer: Int
+    /// Bytes of all files together.
+    let spillLimit: Int
+    let spillDirectory: String
+    /// Files at a time.
+    let spillFiles: Int
     let requestLimits: HeadLimits
     /// Bytes of a request body; `UInt64.max` is no limit.
     let bodyBytesMax: UInt64
     let trustedPeers: TrustedPeers
+    /// Whether gunicorn listens on a unix socket, whose resets tell more than those of TCP.
+    let reachesUpstreamByUnixSocket: Bool
     let acceptsProxyHeaders: Bool
     let sendsProxyHeaders: Bool
     /// Time-outs in nanoseconds.
@@ -38,11 +48,20 @@ struct LoopPlan: Sendable {
     /// - Parameters:
     ///   - settings: what the operator asked for.
     ///   - upstream: where upstream is; at least one address.
-    ///   - connections: client connections at a time over all loops.
-    init(_ settings: ProxySettings, upstream: [SocketAddress], connections: Int) {
+    ///   - shares: connections and files of all loops together.
+    init(_ settings: ProxySettings, upstream: [SocketAddress], _ shares: DescriptorShares) {
         upstreamAddresses = upstream
-        self.connections = max(1, connections / settings.threads)
-        bufferBytes = max(4 * BufferPool.largestSize, Self.bufferBytesInAll / settings.threads)
+        self.connections = max(1, shares.connections / settings.threads)
+        // One loop may have to hold all bodies.
+        bufferBytes =
+            max(4 * BufferPool.largestSize, Self.bufferBytesInAll / settings.threads)
+            + settings.buffering.memory
+        requestBuffer = settings.buffering.request
+        responseBuffer = settings.buffering.response
+        spillLimit = settings.buffering.spill
+        spillDirectory = settings.buffering.spillDirectory
+        spillFiles = shares.spillFiles / settings.threads
+        reachesUpstreamByUnixSocket = upstream.allSatisfy { $0.family == .unix }
         requestLimits = HeadLimits(
             headBytes: settings.limits.headerBytes,
             fieldCount: settings.limits.headerCount,

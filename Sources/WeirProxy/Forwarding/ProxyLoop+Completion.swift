@@ -122,13 +122,14 @@ extension ProxyLoop {
     }
 
     private func retire(_ exchange: SlabIndex<Exchange>) {
-        buffers.give(back: exchanges[exchange].replay.buffer)
         leaveSlot(exchange)
-        buffers.give(back: exchanges[exchange].pending.buffer)
+        buffers.give(back: exchanges[exchange].replay.buffer)
+        buffers.give(back: exchanges[exchange].head.buffer)
         buffers.give(back: exchanges[exchange].keptID.buffer)
         exchanges[exchange].replay = .none
-        exchanges[exchange].pending = .none
+        exchanges[exchange].head = .none
         exchanges[exchange].keptID = .none
+        discard(&exchanges[exchange].request)
         clients[exchanges[exchange].client].exchange = .none
         exchanges.retire(exchange)
     }
@@ -257,9 +258,8 @@ extension ProxyLoop {
         unqueue(client)
         disarm(client)
         buffers.give(back: clients[client].input.buffer)
-        buffers.give(back: clients[client].output.buffer)
         clients[client].input = .none
-        clients[client].output = .none
+        discard(&clients[client].output)
         if clients[client].ending == .reset {
             clients[client].socket.reset()
         } else {

@@ -24,7 +24,7 @@ extension ProxyLoop {
     func armClient(_ client: SlabIndex<ClientConnection>) {
         let deadline: UInt64
         if !clients[client].output.isEmpty {
-            deadline = now &+ plan.sendTimeout
+            deadline = clients[client].outputTakenAt &+ plan.sendTimeout
         } else {
             switch clients[client].phase {
             case .awaitingRequest: deadline = now &+ plan.idleTimeout
@@ -158,6 +158,7 @@ extension ProxyLoop {
     private func isAwaitingBody(_ client: SlabIndex<ClientConnection>) -> Bool {
         let exchange = clients[client].exchange
         let upstream = exchanges[exchange].upstream
+        if exchanges[exchange].stage == .collecting { return true }
         return !exchanges[exchange].isRequestWhole && upstream != .none
             && upstreams[upstream].output.isEmpty && !upstreams[upstream].hasStoppedReading
     }
@@ -167,7 +168,7 @@ extension ProxyLoop {
     private func isAwaitingUpstream(_ upstream: SlabIndex<UpstreamConnection>) -> Bool {
         let exchange = upstreams[upstream].exchange
         let client = exchanges[exchange].client
-        return exchanges[exchange].stage != .tunnelled && clients[client].output.isEmpty
+        return exchanges[exchange].stage != .tunnelled && takesResponse(client)
             && !isAwaitingBody(client)
     }
 }

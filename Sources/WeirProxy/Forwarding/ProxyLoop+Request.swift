@@ -32,6 +32,7 @@ extension ProxyLoop {
             return
         }
         metrics.requestStarted(exchanges[exchange].method)
+        clients[client].output.spilling = .allowed
         clients[client].phase = .exchanging
         clients[client].exchange = exchange
         if requestHead.value.namesRequestID { keepRequestID(headBytes, of: exchange) }
@@ -45,36 +46,60 @@ extension ProxyLoop {
         }
         let headLength = headBytes.count - received.count
         guard let portion = takeRequestBody(&received, of: exchange) else { return }
-        var head = BufferRange(outbox, 0..<0)
-        if isReplayable(exchange, portion) {
-            // Written into a buffer of its own, the request need not be copied to be kept.
-            let size =
-                headLength + requestHead.value.forwardedOverheadBytes
-                + Self.framedBytesMax(portion)
-            if let own = buffers.take(size) { head = BufferRange(own, 0..<0) }
+        if isCollected(exchange) {
+            beginCollecting(headBytes, headLength: headLength, portion, of: exchange)
+            return
         }
-        if plan.sendsProxyHeaders { writeProxyHeader(of: headBytes, into: &head, of: client) }
-        writeHead(of: headBytes, into: &head, of: exchange)
+        var head = BufferRange(outbox, 0..<0)
+        let headSize = forwardedHeadSize(headLength)
+        if portion.data.count <= Self.repeatedBodyMax,
+            mayBeRepeated(exchange, size: headSize + portion.data.count),
+            let own = buffers.take(headSize + Self.framedBytesMax(portion))
+        {
+            // Written into a buffer of its own, the request need not be copied to be kept.
+            head = BufferRange(own, 0..<0)
+        }
+        writeHead(of: headBytes, into: &head, of: exchange, framing: framing)
         let (body, ending) = frame(&head, portion, as: framing)
         if head.buffer != outbox { exchanges[exchange].replay = head }
-        if case .admitted = admit(exchange, head, body, ending) {
+        switch admit(exchange) {
+        case .admitted:
             guard let upstream = connection(for: exchange, reuse(for: exchange)) else { return }
             sendRequest(head, body, ending, on: upstream)
+        case .queued: keepQueued(head, body, ending, of: exchange)
+        case .refused: break
         }
         if exchanges.isLive(exchange) { armClient(client) }
     }
 
-    private func writeHead(
+    /// How many bytes the head of the request at hand may have when it goes on.
+    func forwardedHeadSize(_ headLength: Int) -> Int {
+        let size = headLength + requestHead.value.forwardedOverheadBytes
+        return plan.sendsProxyHeaders ? size + ProxyHeader.lineBytesMax : size
+    }
+
+    /// Writes the head as it goes on.
+    ///
+    /// - Parameters:
+    ///   - received: the head as it came, and what follows it.
+    ///   - head: where to.
+    ///   - exchange: whose it is.
+    ///   - framing: how the body goes on; `nil`, when that is not known yet, leaves off the end, and
+    ///     weir gives the client its 100 itself.
+    func writeHead(
         of received: BufferRange,
         into head: inout BufferRange,
-        of exchange: SlabIndex<Exchange>
+        of exchange: SlabIndex<Exchange>,
+        framing: MessageFraming?
     ) {
         let client = exchanges[exchange].client
+        if plan.sendsProxyHeaders { writeProxyHeader(of: received, into: &head, of: client) }
+        let expects = requestHead.value.expectsContinue && framing != nil
         let context = ForwardingContext(
             trust: clients[client].trust,
             clientAddress: clients[client].address,
-            framing: exchanges[exchange].requestFraming,
-            expectation: requestHead.value.expectsContinue ? .forward : .withhold,
+            framing: framing,
+            expectation: expects ? .forward : .withhold,
             offer: exchanges[exchange].offeredProtocols.isEmpty ? .withhold : .forward,
             identity: exchanges[exchange].keptID.isEmpty
                 ? .made(exchanges[exchange].requestID) : .kept,
@@ -149,13 +174,21 @@ extension ProxyLoop {
         return portion
     }
 
-    /// Sends on what has come of a request's body.
+    /// Takes what has come of a request's body, and sends it on or keeps it.
     ///
     /// - Parameters:
     ///   - received: loses what of it is the body.
     ///   - exchange: whose body it is.
-    func forwardBody(_ received: inout BufferRange, of exchange: SlabIndex<Exchange>) {
+    func receiveBody(_ received: inout BufferRange, of exchange: SlabIndex<Exchange>) {
         guard let portion = takeRequestBody(&received, of: exchange) else { return }
+        if exchanges[exchange].stage == .collecting {
+            collect(portion, of: exchange)
+        } else {
+            forward(portion, of: exchange)
+        }
+    }
+
+    private func forward(_ portion: BodyPortion, of exchange: SlabIndex<Exchange>) {
         var head = BufferRange(outbox, 0..<0)
         let (body, ending) = frame(&head, portion, as: exchanges[exchange].requestFraming)
         let upstream = exchanges[exchange].upstream
@@ -181,17 +214,60 @@ extension ProxyLoop {
         return exchanges[exchange].method.isIdempotent ? .never : .recent
     }
 
-    /// Whether a request may have to be sent again: it goes out on a connection that upstream may
-    /// be closing just now, sending it twice does what sending it once does (RFC 9110 §9.2.2), and
-    /// nothing of it is still to come.
-    private func isReplayable(_ exchange: SlabIndex<Exchange>, _ portion: BodyPortion) -> Bool {
-        firstIdle != .none && exchanges[exchange].method.isIdempotent
-            && exchanges[exchange].isRequestWhole
-            && portion.data.count <= Self.replayedBodyMax
+    /// Whether a request is kept, because it may have to be sent again.
+    ///
+    /// All of it has come, and sending it twice does what sending it once does (RFC 9110 §9.2.2), or
+    /// it can be told that nobody has read it.
+    ///
+    /// - Parameters:
+    ///   - exchange: whose request it is.
+    ///   - size: how many bytes it has at most, as it goes on.
+    /// - Returns: whether it is worth keeping.
+    func mayBeRepeated(_ exchange: SlabIndex<Exchange>, size: Int) -> Bool {
+        guard exchanges[exchange].isRequestWhole else { return false }
+        return exchanges[exchange].method.isIdempotent
+            || plan.reachesUpstreamByUnixSocket && size <= Self.singleReadMax
     }
 
     /// Larger bodies are not kept for a second attempt.
-    private static var replayedBodyMax: Int { 2_048 }
+    static var repeatedBodyMax: Int { 2_048 }
+    /// Every server's first read takes as much (gunicorn: 8 KiB): of what is smaller it has read all
+    /// or nothing.
+    private static var singleReadMax: Int { 4_096 }
+
+    /// Keeps a request that waits for its slot.
+    private func keepQueued(
+        _ head: BufferRange,
+        _ body: BufferRange,
+        _ ending: BufferRange,
+        of exchange: SlabIndex<Exchange>
+    ) {
+        guard exchanges[exchange].replay.isEmpty else { return }
+        let kept = append(
+            head,
+            body,
+            ending,
+            dropping: 0,
+            to: &exchanges[exchange].request,
+            within: 0
+        )
+        if kept == .outOfBuffers { fail(exchange, because: .outOfBuffers) }
+    }
+
+    /// Sends on a request that was kept until it had its slot.
+    func sendKept(_ exchange: SlabIndex<Exchange>) {
+        guard let upstream = connection(for: exchange, reuse(for: exchange)) else { return }
+        if exchanges[exchange].request.isEmpty {
+            sendRequest(exchanges[exchange].replay, .none, .none, on: upstream)
+        } else {
+            upstreams[upstream].output = exchanges[exchange].request
+            exchanges[exchange].request = Spool()
+            if upstreams[upstream].phase != .waiting { flushRequest(on: upstream) }
+        }
+        guard exchanges.isLive(exchange) else { return }
+        armClient(exchanges[exchange].client)
+        queue(exchanges[exchange].client)
+    }
 
     /// Sends parts of a request, and keeps what upstream does not take yet.
     func sendRequest(
@@ -215,9 +291,14 @@ extension ProxyLoop {
             keepRequest(head, body, ending, dropping: 0, on: upstream)
             awaitUpstream(upstream)
         case .failed(let code):
-            // The request is needed again if another address or a fresh connection is tried.
+            let exchange = upstreams[upstream].exchange
             if upstreams[upstream].phase == .connecting {
+                // The request is needed again if another address or a fresh connection is tried.
                 keepRequest(head, body, ending, dropping: 0, on: upstream)
+            } else if !exchanges[exchange].replay.isEmpty {
+                // Nothing of it went out: the connection was closed before.
+                repeatRequest(of: exchange)
+                return
             }
             sendingFailed(on: upstream, code)
         case .end: break
@@ -238,29 +319,26 @@ extension ProxyLoop {
         dropping count: Int,
         on upstream: SlabIndex<UpstreamConnection>
     ) {
-        guard let kept = buffers.keep(head, body, ending, dropping: count) else {
-            fail(upstreams[upstream].exchange, because: .outOfBuffers)
-            return
-        }
-        upstreams[upstream].output = kept
+        let kept = append(
+            head,
+            body,
+            ending,
+            dropping: count,
+            to: &upstreams[upstream].output,
+            within: 0
+        )
+        if kept == .outOfBuffers { fail(upstreams[upstream].exchange, because: .outOfBuffers) }
     }
 
     /// Sends what upstream did not take before.
     func flushRequest(on upstream: SlabIndex<UpstreamConnection>) {
-        let pending = upstreams[upstream].output
-        switch buffers.send(pending, to: upstreams[upstream].socket) {
-        case .bytes(let count):
-            if upstreams[upstream].phase == .connecting { isConnected(upstream) }
-            if count < pending.count {
-                upstreams[upstream].output = pending.dropping(count)
-            } else {
-                buffers.give(back: pending.buffer)
-                upstreams[upstream].output = .none
-            }
+        let (sent, halt) = flush(&upstreams[upstream].output, to: upstreams[upstream].socket)
+        if sent > 0, upstreams[upstream].phase == .connecting { isConnected(upstream) }
+        if case .failed(let code) = halt {
+            sendingFailed(on: upstream, code)
+        } else {
             awaitUpstream(upstream)
-        case .wouldBlock: awaitUpstream(upstream)
-        case .failed(let code): sendingFailed(on: upstream, code)
-        case .end: break
+            if halt == .paused { queue(exchanges[upstreams[upstream].exchange].client) }
         }
         let exchange = upstreams[upstream].exchange
         if exchange != .none, upstreams[upstream].output.isEmpty {

@@ -25,7 +25,7 @@ extension ProxyLoop {
             rest = portion.rest
             relay(BufferRange(outbox, 0..<0), portion, of: exchange)
         case .tunnelled: tunnelToClient(&rest, of: exchange)
-        case .answered, .queued: break
+        case .answered, .collecting, .queued: break
         }
         keepResponse(rest, on: upstream)
     }
@@ -213,7 +213,9 @@ extension ProxyLoop {
     enum Departure: BitwiseCopyable {
         /// In order, after everything that was sent.
         case finished
-        /// In the middle of something.
+        /// By a reset.
+        case reset
+        /// In the middle of something, otherwise.
         case broken
     }
 
@@ -222,13 +224,8 @@ extension ProxyLoop {
         let exchange = upstreams[upstream].exchange
         switch exchanges[exchange].stage {
         case .awaitingHead:
-            let request = exchanges[exchange].replay
-            // A new connection that dies has done so because of the request.
-            if !request.isEmpty, upstreams[upstream].isReused {
-                exchanges[exchange].replay = .none
-                metrics.upstreamRetried(.connectionDied)
-                closeUpstream(upstream)
-                send(again: request, for: exchange)
+            if !exchanges[exchange].replay.isEmpty, mayRepeat(exchange, upstream, departure) {
+                repeatRequest(of: exchange)
             } else {
                 fail(exchange, because: departure == .finished ? .upstreamClosed : .upstreamReset)
             }
@@ -244,8 +241,26 @@ extension ProxyLoop {
             relay(BufferRange(outbox, 0..<0), portion, of: exchange)
         case .tunnelled where departure == .finished: finishUpstreamSide(of: exchange)
         case .tunnelled: closeTunnel(exchange, .reset)
-        case .answered, .queued: break
+        case .answered, .collecting, .queued: break
         }
+    }
+
+    /// Whether a request whose connection died before the first byte of a response may be sent once
+    /// more (RFC 9110 §9.2.2).
+    ///
+    /// A reset says that upstream has left bytes unread: its listener was closed with the connection
+    /// still in the backlog, or a worker ended that had just accepted it. On a unix socket nothing
+    /// else makes one, and such a small request is read in one piece: nobody has seen it.
+    private func mayRepeat(
+        _ exchange: SlabIndex<Exchange>,
+        _ upstream: SlabIndex<UpstreamConnection>,
+        _ departure: Departure
+    ) -> Bool {
+        guard exchanges[exchange].method.isIdempotent else {
+            return departure == .reset && plan.reachesUpstreamByUnixSocket
+        }
+        // A new connection that ends in order, or with a crash, has done so because of the request.
+        return departure == .reset || upstreams[upstream].isReused
     }
 
     // MARK: Writing to the client
@@ -257,43 +272,74 @@ extension ProxyLoop {
         _ ending: BufferRange,
         to client: SlabIndex<ClientConnection>
     ) {
-        precondition(clients[client].output.isEmpty, "what is kept goes first")
         let total = head.count + body.count + ending.count
         var sent = 0
-        switch buffers.send(head, body, ending, to: clients[client].socket) {
-        case .bytes(let count):
-            metrics.transmitted(bytes: count)
-            sent = count
-        case .wouldBlock, .end: break
-        case .failed:
-            clientIsGone(client)
-            return
+        let isFirst = clients[client].output.isEmpty
+        // What is kept goes first.
+        if isFirst {
+            switch buffers.send(head, body, ending, to: clients[client].socket) {
+            case .bytes(let count):
+                metrics.transmitted(bytes: count)
+                sent = count
+            case .wouldBlock, .end: break
+            case .failed:
+                clientIsGone(client)
+                return
+            }
+            guard sent < total else { return }
         }
-        guard sent < total else { return }
-        guard let kept = buffers.keep(head, body, ending, dropping: sent) else {
+        let kept = append(
+            head,
+            body,
+            ending,
+            dropping: sent,
+            to: &clients[client].output,
+            within: isBuffered(client) ? plan.responseBuffer : 0
+        )
+        guard kept == .done else {
             abandon(client, because: .outOfBuffers)
             return
         }
-        clients[client].output = kept
-        armClient(client)
+        if isFirst {
+            clients[client].outputTakenAt = now
+            armClient(client)
+        }
+    }
+
+    /// Whether a client may get behind with its response; heads, and what goes through a tunnel, wait
+    /// for it.
+    private func isBuffered(_ client: SlabIndex<ClientConnection>) -> Bool {
+        let exchange = clients[client].exchange
+        guard exchange != .none else { return false }
+        switch exchanges[exchange].stage {
+        case .relayingBody, .answered: return true
+        case .collecting, .queued, .awaitingHead, .tunnelled: return false
+        }
+    }
+
+    /// Whether more of a response may be read for a client.
+    func takesResponse(_ client: SlabIndex<ClientConnection>) -> Bool {
+        clients[client].output.isEmpty
+            || isBuffered(client)
+                && hasRoom(clients[client].output, within: plan.responseBuffer)
     }
 
     /// Sends what the client did not take before.
     func flush(_ client: SlabIndex<ClientConnection>) {
-        let pending = clients[client].output
-        switch buffers.send(pending, to: clients[client].socket) {
-        case .bytes(let count):
-            metrics.transmitted(bytes: count)
-            guard count == pending.count else {
-                clients[client].output = pending.dropping(count)
-                armClient(client)
-                return
-            }
-            buffers.give(back: pending.buffer)
-            clients[client].output = .none
-            outputIsSent(client)
-        case .wouldBlock, .end: break
+        let (sent, halt) = flush(&clients[client].output, to: clients[client].socket)
+        metrics.transmitted(bytes: sent)
+        if sent > 0 { clients[client].outputTakenAt = now }
+        switch halt {
+        case .emptied: outputIsSent(client)
         case .failed: clientIsGone(client)
+        case .blocked, .paused:
+            if halt == .paused { queue(client) }
+            armClient(client)
+            // There is room again, perhaps.
+            let exchange = clients[client].exchange
+            if exchange != .none, exchanges[exchange].upstream != .none {
+                resumeUpstream(exchanges[exchange].upstream)
+            }
         }
     }
 

@@ -9,9 +9,10 @@ internal import WeirIO
 /// Other threads reach it through its ``LoopStatus`` alone. A request goes through it like this:
 ///
 /// - `+Accept` takes the connection, `+Client` reads from it and parses the head;
-/// - `+Request` starts the exchange and sends the request on, `+Upstream` connects, pools and
-///   reads;
+/// - `+Request` starts the exchange and sends the request on, `+Collecting` waits for its body
+///   first, `+Slots` for its turn, `+Upstream` connects, pools and reads;
 /// - `+Response` relays the response, `+Completion` ends the exchange, well or not;
+/// - `+Spool` keeps what one side has sent and the other has not taken;
 /// - `+Tunnel` carries bytes both ways once protocols were switched;
 /// - `+Deadlines` bounds every wait, `+Drain` ends the loop.
 ///
@@ -31,6 +32,8 @@ final class ProxyLoop {
     let number: Int
     /// What bounds the requests in gunicorn, if anything does.
     let gate: SlotGate?
+    /// What bounds the bodies that wait, over all loops.
+    let budget: BodyBudget
     let status: LoopStatus
     let metrics: LoopMetrics
     let log: Log
@@ -40,6 +43,7 @@ final class ProxyLoop {
     let clients: Slab<ClientConnection>
     let upstreams: Slab<UpstreamConnection>
     let exchanges: Slab<Exchange>
+    let spills: Slab<SpillFile>
     let requestHead: Pinned<RequestHead>
     let responseHead: Pinned<ResponseHead>
     /// What every read of a connection without kept bytes goes into.
@@ -80,6 +84,7 @@ final class ProxyLoop {
     ///   - plan: what it is to do.
     ///   - number: its place among the loops.
     ///   - gate: what bounds the requests in gunicorn; `nil` is nothing.
+    ///   - budget: what bounds the bodies that wait.
     ///   - listeners: its own listening sockets.
     ///   - status: how other threads see and reach it.
     ///   - metrics: its shard.
@@ -89,6 +94,7 @@ final class ProxyLoop {
         plan: LoopPlan,
         number: Int,
         gate: SlotGate?,
+        budget: BodyBudget,
         listeners: [ListeningPort],
         status: LoopStatus,
         metrics: LoopMetrics,
@@ -97,6 +103,7 @@ final class ProxyLoop {
         self.plan = plan
         self.number = number
         self.gate = gate
+        self.budget = budget
         self.listeners = listeners
         self.status = status
         self.metrics = metrics
@@ -111,6 +118,7 @@ final class ProxyLoop {
         clients = Slab(capacity: plan.connections)
         upstreams = Slab(capacity: 2 * plan.connections)
         exchanges = Slab(capacity: 2 * plan.connections)
+        spills = Slab(capacity: plan.spillFiles)
         timers = TimerWheel(capacity: 3 * plan.connections + 1, now: now)
         buffers = BufferPool(limit: plan.bufferBytes)
         guard let inbox = buffers.take(BufferPool.largestSize),
@@ -171,6 +179,7 @@ final class ProxyLoop {
         clients.reclaim()
         upstreams.reclaim()
         exchanges.reclaim()
+        spills.reclaim()
         metrics.buffersInUse(bytes: buffers.bytesInUse)
         if hasPausedListeners, clients.count < plan.connections { resumeAccepting() }
         if stage == .draining, clients.count == 0 { stage = .ended }

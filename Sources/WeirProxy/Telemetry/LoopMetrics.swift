@@ -37,6 +37,9 @@ final class LoopMetrics: Sendable {
     let bytesReceived = Counter()
     let bytesTransmitted = Counter()
     let bufferBytes = Gauge()
+    let spillBytes = Gauge()
+    let spillFiles = Gauge()
+    let spillFailures = LabelledCounters<SpillFailure>()
     let tunnels = Gauge()
     let tunnelBytesReceived = Counter()
     let tunnelBytesTransmitted = Counter()
@@ -163,6 +166,27 @@ extension LoopMetrics {
     /// So many bytes of buffers are in use.
     func buffersInUse(bytes: Int) {
         bufferBytes.set(Int64(bytes))
+    }
+
+    /// A file was made for a body that memory has no room for.
+    func spillOpened() {
+        spillFiles.increment()
+    }
+
+    /// Bytes of a body were written to a file.
+    func spilled(bytes: Int) {
+        spillBytes.set(spillBytes.value &+ Int64(bytes))
+    }
+
+    /// A file is gone, with so many bytes.
+    func spillClosed(bytes: Int) {
+        spillFiles.decrement()
+        spillBytes.set(spillBytes.value &- Int64(bytes))
+    }
+
+    /// A body could not be put into a file: it passes as fast as it is taken.
+    func spillFailed(_ failure: SpillFailure) {
+        spillFailures.increment(failure)
     }
 
     /// Bytes came from a client.

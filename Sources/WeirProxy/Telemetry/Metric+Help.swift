@@ -32,6 +32,10 @@ extension Metric {
         case .acceptErrors: "Connections of clients that the kernel did not hand over."
         case .bytes: "Bytes received from and transmitted to clients."
         case .bufferBytes: "Buffers in use, most of them for what a peer has not taken yet."
+        case .spillBytes: "Bytes that files hold of bodies for which there was no memory."
+        case .spillFiles: "Files that bodies were spilled to."
+        case .spillFailures:
+            "Bodies that could not be spilled to a file, so that the slower side set the pace."
         case .tunnels: "Connections that have switched protocols, such as WebSockets."
         case .tunnelBytes: "Bytes carried from and to clients after a switch of protocols."
         case .buildInfo: "The version of weir that is running, always 1."

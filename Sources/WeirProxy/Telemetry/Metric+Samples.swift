@@ -33,6 +33,9 @@ extension Metric {
         case .acceptErrors: one(.count(loops.acceptErrors))
         case .bytes: each([("receive", loops.bytesReceived), ("transmit", loops.bytesTransmitted)])
         case .bufferBytes: one(.level(loops.bufferBytes))
+        case .spillBytes: one(.level(loops.spillBytes))
+        case .spillFiles: one(.level(loops.spillFiles))
+        case .spillFailures: each(loops.spillFailures)
         case .tunnels: one(.level(loops.tunnels))
         case .tunnelBytes:
             each([

@@ -36,6 +36,9 @@ enum Metric: String, CaseIterable, Sendable {
     case acceptErrors = "weir_accept_errors_total"
     case bytes = "weir_bytes_total"
     case bufferBytes = "weir_buffer_bytes"
+    case spillBytes = "weir_spill_bytes"
+    case spillFiles = "weir_spill_files"
+    case spillFailures = "weir_spill_failures_total"
     case tunnels = "weir_tunnels"
     case tunnelBytes = "weir_tunnel_bytes_total"
     // The process.
@@ -74,10 +77,11 @@ enum Metric: String, CaseIterable, Sendable {
             .upstreamResponseStart, .upstreamDuration:
             .histogram
         case .slotsBusyTime, .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
-            .connectionsOpened, .acceptErrors, .bytes, .tunnelBytes, .processCPU, .seriesDropped:
+            .connectionsOpened, .acceptErrors, .bytes, .spillFailures, .tunnelBytes, .processCPU,
+            .seriesDropped:
             .counter
         case .serverActiveRequests, .queueLength, .slots, .slotsBusy, .upstreamUp,
-            .upstreamConnections, .connections, .bufferBytes,
+            .upstreamConnections, .connections, .bufferBytes, .spillBytes, .spillFiles,
             .tunnels,
             .buildInfo,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
@@ -93,7 +97,7 @@ enum Metric: String, CaseIterable, Sendable {
         case .serverRequestDuration: ["http_request_method", "http_response_status_code"]
         case .serverActiveRequests: ["http_request_method"]
         case .upstreamConnections: ["state"]
-        case .upstreamRetries, .gatewayErrors: ["reason"]
+        case .upstreamRetries, .gatewayErrors, .spillFailures: ["reason"]
         case .clientAborts: ["stage"]
         case .connections, .connectionsOpened: ["protocol"]
         case .bytes, .tunnelBytes: ["direction"]
@@ -101,7 +105,7 @@ enum Metric: String, CaseIterable, Sendable {
         case .requests, .requestDuration, .queueDuration, .queueLength, .slots, .slotsBusy,
             .slotsBusyTime, .upstreamConnectDuration, .upstreamResponseStart,
             .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .bufferBytes,
-            .tunnels, .processCPU,
+            .spillBytes, .spillFiles, .tunnels, .processCPU,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads, .seriesDropped:
             []

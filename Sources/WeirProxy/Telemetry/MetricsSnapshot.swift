@@ -34,6 +34,9 @@ struct MetricsSnapshot: Sendable {
     let bytesReceived: UInt64
     let bytesTransmitted: UInt64
     let bufferBytes: Int64
+    let spillBytes: Int64
+    let spillFiles: Int64
+    let spillFailures: [LabelledCount]
     let tunnels: Int64
     let tunnelBytesReceived: UInt64
     let tunnelBytesTransmitted: UInt64
@@ -81,6 +84,9 @@ struct MetricsSnapshot: Sendable {
         bytesReceived = loops.sum { $0.bytesReceived.value }
         bytesTransmitted = loops.sum { $0.bytesTransmitted.value }
         bufferBytes = loops.reduce(0) { $0 &+ $1.bufferBytes.value }
+        spillBytes = loops.reduce(0) { $0 &+ $1.spillBytes.value }
+        spillFiles = loops.reduce(0) { $0 &+ $1.spillFiles.value }
+        spillFailures = loops.counts { $0.spillFailures.count(of: $1 as SpillFailure) }
         tunnels = loops.reduce(0) { $0 &+ $1.tunnels.value }
         tunnelBytesReceived = loops.sum { $0.tunnelBytesReceived.value }
         tunnelBytesTransmitted = loops.sum { $0.tunnelBytesTransmitted.value }

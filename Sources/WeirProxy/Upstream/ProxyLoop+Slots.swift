@@ -7,17 +7,14 @@ extension ProxyLoop {
     /// Whether a request may go on.
     enum Admission: BitwiseCopyable {
         case admitted
-        /// It waits for a slot, or has failed.
-        case withheld
+        /// It waits for a slot.
+        case queued
+        /// It has failed: too many wait.
+        case refused
     }
 
-    /// Asks for a slot for a request that is ready to go, and keeps the request where it has to wait.
-    func admit(
-        _ exchange: SlabIndex<Exchange>,
-        _ head: BufferRange,
-        _ body: BufferRange,
-        _ ending: BufferRange
-    ) -> Admission {
+    /// Asks for a slot for a request that is ready to go.
+    func admit(_ exchange: SlabIndex<Exchange>) -> Admission {
         guard let gate else {
             takeSlot(exchange)
             return .admitted
@@ -27,32 +24,14 @@ extension ProxyLoop {
             metrics.dequeued(nanoseconds: 0)
             takeSlot(exchange)
             return .admitted
-        case .full: fail(exchange, because: .queueFull)
+        case .full:
+            fail(exchange, because: .queueFull)
+            return .refused
         case .queued(let ticket):
             exchanges[exchange].slot = .awaited(ticket)
             exchanges[exchange].stage = .queued
             metrics.queued()
-            keepQueued(exchange, head, body, ending)
-        }
-        return .withheld
-    }
-
-    /// Keeps a request that waits; one that may be sent twice as one to be sent twice.
-    private func keepQueued(
-        _ exchange: SlabIndex<Exchange>,
-        _ head: BufferRange,
-        _ body: BufferRange,
-        _ ending: BufferRange
-    ) {
-        guard exchanges[exchange].replay.isEmpty else { return }
-        guard let kept = buffers.keep(head, body, ending) else {
-            fail(exchange, because: .outOfBuffers)
-            return
-        }
-        if exchanges[exchange].method.isIdempotent, exchanges[exchange].isRequestWhole {
-            exchanges[exchange].replay = kept
-        } else {
-            exchanges[exchange].pending = kept
+            return .queued
         }
     }
 
@@ -65,15 +44,7 @@ extension ProxyLoop {
             metrics.dequeued(nanoseconds: now &- exchanges[exchange].readyAt)
             takeSlot(exchange)
             exchanges[exchange].stage = .awaitingHead
-            let kept = exchanges[exchange].pending
-            exchanges[exchange].pending = .none
-            let request = kept.isEmpty ? exchanges[exchange].replay : kept
-            if let upstream = connection(for: exchange, reuse(for: exchange)) {
-                sendRequest(request, .none, .none, on: upstream)
-                armClient(exchanges[exchange].client)
-                queue(exchanges[exchange].client)
-            }
-            buffers.give(back: kept.buffer)
+            sendKept(exchange)
         }
     }
 

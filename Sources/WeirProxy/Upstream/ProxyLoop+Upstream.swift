@@ -124,7 +124,7 @@ extension ProxyLoop {
         }
         metrics.upstreamRetried(.connectFailed)
         let request = upstreams[upstream].output
-        upstreams[upstream].output = .none
+        upstreams[upstream].output = Spool()
         closeUpstream(upstream)
         // Without a request yet, whoever asked for the connection is still waiting for it.
         if !request.isEmpty { send(again: request, for: exchange) }
@@ -164,18 +164,28 @@ extension ProxyLoop {
         connect(upstream)
     }
 
-    /// Sends a whole request on a new connection.
+    /// Sends a request on a new connection.
     ///
     /// - Parameters:
-    ///   - request: its bytes, in a buffer that this takes over.
+    ///   - request: what there is of it, which this takes over.
     ///   - exchange: whose request it is.
-    func send(again request: BufferRange, for exchange: SlabIndex<Exchange>) {
+    private func send(again request: consuming Spool, for exchange: SlabIndex<Exchange>) {
         guard let upstream = newConnection(for: exchange) else {
-            buffers.give(back: request.buffer)
+            discard(&request)
             return
         }
         upstreams[upstream].output = request
         if upstreams[upstream].phase != .waiting { flushRequest(on: upstream) }
+    }
+
+    /// Sends the request that was kept for it once more, on a new connection.
+    func repeatRequest(of exchange: SlabIndex<Exchange>) {
+        var request = Spool()
+        buffers.adopt(exchanges[exchange].replay, behind: &request.chain)
+        exchanges[exchange].replay = .none
+        metrics.upstreamRetried(.connectionDied)
+        closeUpstream(exchanges[exchange].upstream)
+        send(again: request, for: exchange)
     }
 
     // MARK: Events
@@ -220,8 +230,12 @@ extension ProxyLoop {
 
     /// Goes on with what upstream sent while the client did not take it.
     func resumeUpstream(_ upstream: SlabIndex<UpstreamConnection>) {
-        let client = exchanges[upstreams[upstream].exchange].client
-        guard clients[client].output.isEmpty else { return }
+        if !upstreams[upstream].output.isEmpty, upstreams[upstream].phase == .active {
+            flushRequest(on: upstream)
+        }
+        guard upstreams.isLive(upstream),
+            takesResponse(exchanges[upstreams[upstream].exchange].client)
+        else { return }
         if !upstreams[upstream].input.isEmpty {
             receiveResponse(upstreams[upstream].input, on: upstream)
         }
@@ -229,11 +243,16 @@ extension ProxyLoop {
         if upstreams.isLive(upstream) { armUpstream(upstream) }
     }
 
-    /// Reads as long as there is something to read and the client takes it.
+    /// Reads as long as there is something to read and room for it, up to its share of the turn.
     func readUpstream(_ upstream: SlabIndex<UpstreamConnection>) {
+        var left = Self.turnBytesMax
         while upstreams[upstream].isReadable, upstreams[upstream].phase == .active,
-            clients[exchanges[upstreams[upstream].exchange].client].output.isEmpty
+            takesResponse(exchanges[upstreams[upstream].exchange].client)
         {
+            guard left > 0 else {
+                queue(exchanges[upstreams[upstream].exchange].client)
+                break
+            }
             var (received, room) = readTarget(&upstreams[upstream].input)
             guard room > 0 else {
                 fail(upstreams[upstream].exchange, because: .outOfBuffers)
@@ -246,6 +265,7 @@ extension ProxyLoop {
             )
             switch transfer {
             case .bytes(let count):
+                left -= count
                 if count < room, !upstreams[upstream].hasFinished {
                     upstreams[upstream].isReadable = false
                 }
@@ -255,9 +275,9 @@ extension ProxyLoop {
             case .end:
                 upstreams[upstream].isReadable = false
                 upstreamIsGone(upstream, .finished)
-            case .failed:
+            case .failed(let code):
                 upstreams[upstream].isReadable = false
-                upstreamIsGone(upstream, .broken)
+                upstreamIsGone(upstream, code == .connectionReset ? .reset : .broken)
             }
         }
         if upstreams[upstream].phase == .active { armUpstream(upstream) }
@@ -273,8 +293,7 @@ extension ProxyLoop {
             return
         }
         upstreams[upstream].hasStoppedReading = true
-        buffers.give(back: upstreams[upstream].output.buffer)
-        upstreams[upstream].output = .none
+        discard(&upstreams[upstream].output)
         upstreams[upstream].isReadable = true
         let exchange = upstreams[upstream].exchange
         queue(exchanges[exchange].client)
@@ -327,9 +346,8 @@ extension ProxyLoop {
         if exchange != .none { exchanges[exchange].upstream = .none }
         upstreams[upstream].exchange = .none
         buffers.give(back: upstreams[upstream].input.buffer)
-        buffers.give(back: upstreams[upstream].output.buffer)
         upstreams[upstream].input = .none
-        upstreams[upstream].output = .none
+        discard(&upstreams[upstream].output)
         disarm(upstream)
         upstreams[upstream].socket.close()
         upstreams.retire(upstream)

@@ -38,7 +38,7 @@ struct UpstreamConnection: ~Copyable {
     /// The part of a response head that has come.
     var input = BufferRange.none
     /// Not yet taken by upstream's socket.
-    var output = BufferRange.none
+    var output = Spool()
     /// When the attempt to connect began.
     var connectStartedAt: UInt64
     /// When it was put into the pool.

@@ -125,6 +125,37 @@ struct RequestForwardTests {
         )
     }
 
+    @Test(
+        "are ended later where the framing is not known yet",
+        arguments: [
+            (.counted(17), "Content-Length: 17\r\n"), (.counted(0), "Content-Length: 0\r\n"),
+            (.chunked, "Transfer-Encoding: chunked\r\n"),
+        ] as [(MessageFraming, String)]
+    )
+    func leaveFramingOpen(framing: MessageFraming, written end: String) {
+        let start = "POST / HTTP/1.1\r\nHost: h\r\n"
+        let text = TestBytes(start + "Transfer-Encoding: chunked\r\nContent-Type: a/b\r\n\r\n")
+        var head = RequestHead(limits: .test)
+        guard case .complete(let length) = text.withSpan({ head.parse($0) }) else {
+            Issue.record("the head is complete")
+            return
+        }
+        let context = ForwardingContext(
+            trust: .untrusted,
+            clientAddress: AddressText(""),
+            framing: nil,
+            identity: .kept,
+            startMicroseconds: 0
+        )
+        let output = written(capacity: length + head.forwardedOverheadBytes) { output in
+            text.withSpan { head.writeForwarded(from: $0, into: &output, context: context) }
+            RequestHead.writeEnd(of: framing, into: &output)
+        }
+        #expect(
+            output == start + "Content-Type: a/b\r\n" + Self.added.dropLast() + end + "\r\n"
+        )
+    }
+
     @Test("announce no trailers, for none follow (RFC 9110 §6.6.2)")
     func dropTrailer() {
         let kept = "POST / HTTP/1.1\r\nHost: h\r\n"
