@@ -7,7 +7,9 @@
 #define WEIR_CLINUX_H
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
+#include <linux/netlink.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -136,6 +138,28 @@ static inline ssize_t weir_send_parts(int socket, const void *first, size_t firs
         {(void *)first, first_count}, {(void *)second, second_count}, {(void *)third, third_count}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
     return weir_result(sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+// What the kernel tells of the sockets of this network namespace (sock_diag(7)); it answers before the call returns.
+static inline int weir_diagnosis_socket(void) {
+    return (int)weir_result(socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+}
+
+// Whether an address is one of this machine: 0, or a negated errno. `socket` is of its family, and new.
+static inline int weir_bind_any_port(int socket, struct sockaddr_storage address, socklen_t length) {
+    if (address.ss_family == AF_INET6) ((struct sockaddr_in6 *)&address)->sin6_port = 0;
+    else ((struct sockaddr_in *)&address)->sin_port = 0;
+    return (int)weir_result(bind(socket, (const struct sockaddr *)&address, length));
+}
+
+// Directories
+
+// The name of an entry, which Swift sees as a tuple.
+static inline const char *weir_entry_name(const struct dirent *entry) { return entry->d_name; }
+
+// What the symbolic link of that name in a directory points to, cut at `count` bytes and without a NUL.
+static inline ssize_t weir_read_link(DIR *directory, const char *name, void *bytes, size_t count) {
+    return weir_result(readlinkat(dirfd(directory), name, bytes, count));
 }
 
 // Descriptors
