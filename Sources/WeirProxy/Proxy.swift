@@ -49,13 +49,7 @@ public enum Proxy {
             memoryLimit: settings.buffering.memory,
             spillLimit: settings.buffering.spill
         )
-        let gate = settings.slots.map { slots in
-            SlotGate(
-                slots: slots,
-                queueLimit: settings.queueLimit,
-                wakeups: statuses.map(\.wakeup)
-            )
-        }
+        let gate = gate(settings, wakeups: statuses.map(\.wakeup))
         let workers = try startLoops(plan, gate, budget, ports: ports, statuses: statuses, log)
         let control = try ControlLoop(
             settings: settings,
@@ -64,6 +58,7 @@ public enum Proxy {
             signals: signals,
             wakeup: wakeup,
             upstream: upstream,
+            gate: gate,
             log: log
         )
         for port in ports[0] {
@@ -79,6 +74,16 @@ public enum Proxy {
             ]
         )
         return control
+    }
+
+    /// What bounds the requests in gunicorn, if anything may.
+    private static func gate(_ settings: ProxySettings, wakeups: [Wakeup]) -> SlotGate? {
+        guard settings.slots != .unlimited else { return nil }
+        return SlotGate(
+            slots: settings.slots.initialLimit,
+            queueLimit: settings.queueLimit,
+            wakeups: wakeups
+        )
     }
 
     /// Starts a thread for each loop.

@@ -20,8 +20,10 @@ public struct ProxySettings: Equatable, Sendable {
     public var trustedPeers = TrustedPeers([.loopback, .unix])
     /// On which side connections begin with a PROXY header.
     public var proxyProtocol = ProxyProtocolUse.none
-    /// Requests in gunicorn at a time, over all threads; `nil` is no bound.
-    public var slots: Int?
+    /// Requests in gunicorn at a time, over all threads.
+    public var slots = SlotPolicy.unlimited
+    /// Requests that one worker of gunicorn works on at a time, where the slots follow the workers.
+    public var workerThreads = 1
     /// Requests that may wait for a slot; beyond: 503.
     public var queueLimit = 1024
     /// How long each kind of silence may last.
@@ -39,6 +41,23 @@ public struct ProxySettings: Equatable, Sendable {
 
     /// The defaults of every option.
     public init() {}
+}
+
+/// Where the number of requests in gunicorn at a time comes from.
+public enum SlotPolicy: Equatable, Sendable {
+    case unlimited
+    /// The operator's number, at least 1.
+    case fixed(Int)
+    /// What gunicorn has workers for, as weir finds out and follows.
+    case auto
+
+    /// What holds before anything of gunicorn was seen.
+    var initialLimit: SlotLimit {
+        switch self {
+        case .unlimited, .auto: .unlimited
+        case .fixed(let count): .bounded(count)
+        }
+    }
 }
 
 /// On which side of weir connections begin with a PROXY header (haproxy.org, proxy-protocol.txt).

@@ -53,6 +53,7 @@ import WeirProxy
                 trust-proxies = loopback,unix
                 proxy-protocol = none
                 slots = unlimited
+                worker-threads = 1
                 queue-limit = 1024
                 queue-timeout = 30s
                 upstream-wait = 10s

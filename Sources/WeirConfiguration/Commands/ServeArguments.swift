@@ -60,6 +60,7 @@ struct ServeArguments {
 
     struct Limits: ParsableArguments {
         @Option(.slots) var slots: String?
+        @Option(.workerThreads) var workerThreads: String?
         @Option(.queueLimit) var queueLimit: String?
         @Option(.maxHeaderBytes) var headerBytes: String?
         @Option(.maxHeaders) var headers: String?
@@ -89,6 +90,7 @@ struct ServeArguments {
             addresses.trustProxies.isEmpty ? nil : addresses.trustProxies.joined(separator: ",")
         case .proxyProtocol: addresses.proxyProtocol
         case .slots: limits.slots
+        case .workerThreads: limits.workerThreads
         case .queueLimit: limits.queueLimit
         case .queueTimeout: timeouts.queue
         case .upstreamWait: timeouts.upstreamWait

@@ -16,7 +16,10 @@ extension ServeOption {
             "Whether each client connection begins with a PROXY header (accept), each connection "
                 + "to upstream (send), both or none."
         case .slots:
-            "Requests in gunicorn at a time, over all threads, or unlimited; the others queue."
+            "Requests in gunicorn at a time, over all threads, or unlimited; the others queue. "
+                + "With auto: its workers, followed once a second, times --worker-threads."
+        case .workerThreads:
+            "Requests that a worker of gunicorn works on at a time, its --threads, for --slots auto."
         case .queueLimit: "Requests that may wait for a slot; beyond: 503."
         case .queueTimeout: "How long a request may wait for a slot; then 503."
         case .upstreamWait:

@@ -13,7 +13,8 @@ extension ServeOption {
         case .metricsPrefix: Setting(\.metricsPrefix, .metricsPrefix)
         case .trustProxies: Setting(\.trustedPeers, .trustedPeers)
         case .proxyProtocol: Setting(\.proxyProtocol, .word("use"))
-        case .slots: Setting(\.slots, Self.requests.or("unlimited"))
+        case .slots: Setting(\.slots, .slots)
+        case .workerThreads: Setting(\.workerThreads, .wholeNumber(1...10_000))
         case .queueLimit: Setting(\.queueLimit, .wholeNumber(0...1_000_000))
         case .queueTimeout: Setting(\.timeouts.queue, Self.timeout)
         case .upstreamWait: Setting(\.timeouts.upstreamWait, Self.delay)
@@ -53,8 +54,6 @@ extension ServeOption {
     private static let bodyBytes = ValueFormat<UInt64>.size(1...(1 << 50))
     /// Of one body; the chains of buffers count in 32 bits.
     private static let buffer = ValueFormat<Int>.size(0...(1 << 30))
-    /// More than any gunicorn has workers and threads.
-    private static let requests = ValueFormat.wholeNumber(1...100_000)
     /// Above the most that `fs.nr_open` is set to in practice.
     private static let connections = ValueFormat.wholeNumber(1...10_000_000)
 }

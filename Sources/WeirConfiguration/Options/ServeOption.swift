@@ -14,6 +14,7 @@ enum ServeOption: String, CaseIterable, Sendable {
     case trustProxies = "trust-proxies"
     case proxyProtocol = "proxy-protocol"
     case slots
+    case workerThreads = "worker-threads"
     case queueLimit = "queue-limit"
     case queueTimeout = "queue-timeout"
     case upstreamWait = "upstream-wait"

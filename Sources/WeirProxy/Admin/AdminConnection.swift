@@ -7,8 +7,9 @@ final class AdminConnection {
     /// What the connection is doing.
     enum Phase {
         case reading
-        /// The answer depends on a probe of upstream.
-        case awaitingProbe(AdminRequest)
+        /// The answer depends on a probe of upstream; the connection that this makes was not there
+        /// when upstream was looked at.
+        case awaitingProbe(AdminRequest, UpstreamSight)
         /// Closes once everything is sent.
         case closing
     }

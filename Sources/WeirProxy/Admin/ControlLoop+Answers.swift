@@ -31,17 +31,18 @@ extension ControlLoop {
             if request.asksForUpstream {
                 ask(request, on: connection)
             } else {
-                answer(request, .down, on: connection)
+                answer(request, .down, UpstreamSight(), on: connection)
             }
             return true
         }
     }
 
     private func ask(_ request: AdminRequest, on connection: AdminConnection) {
-        if let health = knownHealth {
-            answer(request, health, on: connection)
+        let sight = request.page == .metrics ? watch.look() : watch.glance()
+        if let health = health(seeing: sight) {
+            answer(request, health, sight, on: connection)
         } else {
-            connection.phase = .awaitingProbe(request)
+            connection.phase = .awaitingProbe(request, sight)
         }
     }
 
@@ -50,12 +51,22 @@ extension ControlLoop {
     /// - Parameters:
     ///   - request: what was asked.
     ///   - health: how upstream is; means nothing where the request does not ask for it.
+    ///   - sight: what was seen of it; the same holds.
     ///   - connection: who asks.
-    func answer(_ request: AdminRequest, _ health: UpstreamHealth, on connection: AdminConnection) {
-        send(response(to: request, health), answering: request, on: connection)
+    func answer(
+        _ request: AdminRequest,
+        _ health: UpstreamHealth,
+        _ sight: UpstreamSight,
+        on connection: AdminConnection
+    ) {
+        send(response(to: request, health, sight), answering: request, on: connection)
     }
 
-    private func response(to request: AdminRequest, _ health: UpstreamHealth) -> AdminResponse {
+    private func response(
+        to request: AdminRequest,
+        _ health: UpstreamHealth,
+        _ sight: UpstreamSight
+    ) -> AdminResponse {
         guard request.page != .unknown else {
             return AdminResponse(
                 404,
@@ -72,6 +83,8 @@ extension ControlLoop {
             let bytes = page.exposition(
                 of: workers.map(\.metrics),
                 upstream: health,
+                sight: sight,
+                slots: slots,
                 process: .read(),
                 now: now
             )

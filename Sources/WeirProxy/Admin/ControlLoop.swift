@@ -44,6 +44,14 @@ final class ControlLoop {
     private let timers: TimerWheel
     private let probe: Pinned<UpstreamProbe>
     let head: Pinned<RequestHead>
+    let gate: SlotGate?
+    var watch: UpstreamWatch
+    /// Decides about the slots where they follow gunicorn's workers.
+    var follower: SlotsFollower?
+    /// How many slots there are.
+    var slots: SlotLimit
+    /// What was last found out of upstream, however long ago.
+    private(set) var lastHealth: UpstreamHealth?
     private(set) var lifecycle: Lifecycle
     private var connections: [AdminConnection?]
     private var generation: UInt32 = 0
@@ -51,6 +59,7 @@ final class ControlLoop {
 
     private var probeTimer: Int { Self.connectionsMax }
     private var lifecycleTimer: Int { Self.connectionsMax + 1 }
+    private var watchTimer: Int { Self.connectionsMax + 2 }
 
     /// - Parameters:
     ///   - settings: what the operator asked for.
@@ -59,6 +68,7 @@ final class ControlLoop {
     ///   - signals: where TERM and INT arrive.
     ///   - wakeup: where loops tell that they have ended.
     ///   - upstream: upstream's addresses.
+    ///   - gate: what bounds the requests in gunicorn; `nil` is nothing.
     ///   - log: where diagnostics go.
     /// - Throws: `SystemError` when the kernel has no descriptor left.
     init(
@@ -68,6 +78,7 @@ final class ControlLoop {
         signals: consuming Signals,
         wakeup: Wakeup,
         upstream: [SocketAddress],
+        gate: SlotGate?,
         log: Log
     ) throws(SystemError) {
         self.settings = settings
@@ -76,14 +87,15 @@ final class ControlLoop {
         self.signals = signals
         self.wakeup = wakeup
         self.log = log
-        page = ProxyMetrics(
-            prefix: settings.metricsPrefix,
-            version: Version.current,
-            slots: settings.slots
-        )
+        self.gate = gate
+        watch = UpstreamWatch(endpoint: settings.upstream, addresses: upstream)
+        follower =
+            settings.slots == .auto ? SlotsFollower(workerThreads: settings.workerThreads) : nil
+        slots = settings.slots.initialLimit
+        page = ProxyMetrics(prefix: settings.metricsPrefix, version: Version.current)
         now = Clock.monotonic()
         poller = try Poller()
-        timers = TimerWheel(capacity: Self.connectionsMax + 2, now: now)
+        timers = TimerWheel(capacity: Self.connectionsMax + 3, now: now)
         probe = Pinned(UpstreamProbe(addresses: upstream))
         head = Pinned(
             RequestHead(limits: HeadLimits(headBytes: 8_192, fieldCount: 100, targetBytes: 4_096))
@@ -112,6 +124,7 @@ final class ControlLoop {
     /// - Returns: the exit status of the process: 0, 1 when something had to be cut off, or 71 when a
     ///   loop could not start.
     func run() -> Int32 {
+        if follower != nil { expire(watchTimer) }
         while !workers.allSatisfy(\.status.hasEnded) {
             let count = poller.wait(milliseconds: timers.sleepMilliseconds(at: now))
             now = Clock.monotonic()
@@ -148,6 +161,9 @@ final class ControlLoop {
         switch timer {
         case probeTimer: if let health = probe.value.expire() { probeEnded(health) }
         case lifecycleTimer: obey(lifecycle.advance(to: now))
+        case watchTimer:
+            followWorkers()
+            timers.arm(watchTimer, at: now &+ Self.watchInterval)
         default: closeConnection(at: timer)
         }
     }
@@ -171,12 +187,21 @@ final class ControlLoop {
     // MARK: Upstream
 
     /// What traffic tells of upstream; `nil` when it has to be asked.
-    var knownHealth: UpstreamHealth? {
+    private var knownHealth: UpstreamHealth? {
         let evidence = workers.map(\.status.upstreamEvidence)
         let answered = evidence.map(\.answeredAt).max() ?? 0
         let failed = evidence.map(\.failedAt).max() ?? 0
         let isFresh = answered > failed && now < answered &+ Self.evidenceAge
         return isFresh ? .up : nil
+    }
+
+    /// What is known of upstream once it was looked at; `nil` when it has to be asked.
+    ///
+    /// Connections that wait prove that the kernel takes more. One for a probe would only make the
+    /// row longer, for as long as gunicorn hangs.
+    func health(seeing sight: UpstreamSight) -> UpstreamHealth? {
+        if let known = knownHealth { lastHealth = known }
+        return knownHealth ?? (lastHealth == .up && sight.isFillingUp ? .up : nil)
     }
 
     private func watchProbe(_ number: Int32, _ attempt: UInt32) -> Bool {
@@ -193,12 +218,13 @@ final class ControlLoop {
 
     private func probeEnded(_ health: UpstreamHealth) {
         timers.cancel(probeTimer)
+        lastHealth = health
         for place in connections.indices {
             guard let connection = connections[place],
-                case .awaitingProbe(let request) = connection.phase
+                case .awaitingProbe(let request, let sight) = connection.phase
             else { continue }
             connection.phase = .reading
-            answer(request, health, on: connection)
+            answer(request, health, sight, on: connection)
             connectionReady(connection, at: place, [])
         }
     }

@@ -25,6 +25,11 @@ extension Metric {
         case .upstreamConnections: "Connections to the application, by what they are doing."
         case .upstreamConnects: "Connections opened to the application."
         case .upstreamRetries: "Requests that went to the application once more, by reason."
+        case .upstreamAcceptBacklog:
+            "Connections that the application has not accepted yet, on its listening sockets."
+        case .workers: "Worker processes of the application's server."
+        case .workerResidentMemory: "Memory that a worker holds in RAM, by its place."
+        case .workerCPU: "Time that a worker has spent on the processors, by its place."
         case .gatewayErrors: "Requests that weir answered or cut off itself, by reason."
         case .clientAborts: "Clients that hung up before their request was through, by stage."
         case .connections: "Connections of clients."

@@ -16,7 +16,7 @@ extension Metric {
         case .serverActiveRequests: each(loops.activeRequests)
         case .queueDuration: one(.histogram(loops.queueDurations))
         case .queueLength: one(.level(loops.queueLength))
-        case .slots: one(.number(scrape.slots.map(Double.init) ?? .infinity))
+        case .slots: one(scrape.slots.value)
         case .slotsBusy: one(.level(loops.slotsBusy))
         case .slotsBusyTime: one(.number(Double(loops.slotsBusyNanoseconds) / 1e9))
         case .upstreamConnectDuration: one(.histogram(loops.upstreamConnectDurations))
@@ -26,6 +26,12 @@ extension Metric {
         case .upstreamConnections: each(loops.upstreamConnections)
         case .upstreamConnects: one(.count(loops.upstreamConnectDurations.count))
         case .upstreamRetries: each(loops.upstreamRetries)
+        case .upstreamAcceptBacklog: scrape.sight.backlog.map { one(.level(Int64($0))) } ?? []
+        case .workers:
+            scrape.sight.workerCount > 0 ? one(.level(Int64(scrape.sight.workerCount))) : []
+        case .workerResidentMemory:
+            scrape.sight.places.map { sample($0.label, value: .count($0.residentBytes)) }
+        case .workerCPU: scrape.sight.places.map { sample($0.label, value: .number($0.cpuSeconds)) }
         case .gatewayErrors: each(loops.gatewayErrors)
         case .clientAborts: each(loops.clientAborts)
         case .connections: each([("http/1.1", loops.connections)])
@@ -96,5 +102,14 @@ extension Metric {
             labels: zip(labelNames, labelValues).map { Label(name: $0, value: $1) },
             value: value
         )
+    }
+}
+
+extension SlotLimit {
+    fileprivate var value: SampleValue {
+        switch self {
+        case .unlimited: .number(.infinity)
+        case .bounded(let count): .count(UInt64(count))
+        }
     }
 }

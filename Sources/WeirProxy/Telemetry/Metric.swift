@@ -27,6 +27,11 @@ enum Metric: String, CaseIterable, Sendable {
     case upstreamConnections = "weir_upstream_connections"
     case upstreamConnects = "weir_upstream_connects_total"
     case upstreamRetries = "weir_upstream_retries_total"
+    // Upstream, seen from outside.
+    case upstreamAcceptBacklog = "weir_upstream_accept_backlog"
+    case workers = "weir_workers"
+    case workerResidentMemory = "weir_worker_resident_memory_bytes"
+    case workerCPU = "weir_worker_cpu_seconds_total"
     // What went wrong.
     case gatewayErrors = "weir_gateway_errors_total"
     case clientAborts = "weir_client_aborts_total"
@@ -77,13 +82,12 @@ enum Metric: String, CaseIterable, Sendable {
             .upstreamResponseStart, .upstreamDuration:
             .histogram
         case .slotsBusyTime, .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
-            .connectionsOpened, .acceptErrors, .bytes, .spillFailures, .tunnelBytes, .processCPU,
-            .seriesDropped:
+            .connectionsOpened, .acceptErrors, .bytes, .spillFailures, .tunnelBytes, .workerCPU,
+            .processCPU, .seriesDropped:
             .counter
         case .serverActiveRequests, .queueLength, .slots, .slotsBusy, .upstreamUp,
-            .upstreamConnections, .connections, .bufferBytes, .spillBytes, .spillFiles,
-            .tunnels,
-            .buildInfo,
+            .upstreamConnections, .upstreamAcceptBacklog, .workers, .workerResidentMemory,
+            .connections, .bufferBytes, .spillBytes, .spillFiles, .tunnels, .buildInfo,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads:
             .gauge
@@ -99,13 +103,14 @@ enum Metric: String, CaseIterable, Sendable {
         case .upstreamConnections: ["state"]
         case .upstreamRetries, .gatewayErrors, .spillFailures: ["reason"]
         case .clientAborts: ["stage"]
+        case .workerResidentMemory, .workerCPU: ["worker"]
         case .connections, .connectionsOpened: ["protocol"]
         case .bytes, .tunnelBytes: ["direction"]
         case .buildInfo: ["version"]
         case .requests, .requestDuration, .queueDuration, .queueLength, .slots, .slotsBusy,
             .slotsBusyTime, .upstreamConnectDuration, .upstreamResponseStart,
-            .upstreamDuration, .upstreamUp, .upstreamConnects, .acceptErrors, .bufferBytes,
-            .spillBytes, .spillFiles, .tunnels, .processCPU,
+            .upstreamDuration, .upstreamUp, .upstreamConnects, .upstreamAcceptBacklog, .workers,
+            .acceptErrors, .bufferBytes, .spillBytes, .spillFiles, .tunnels, .processCPU,
             .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads, .seriesDropped:
             []

@@ -23,7 +23,7 @@ extension ProcessStatistics {
         )
     }
 
-    /// Reads the kernel's texts; fields as in proc(5).
+    /// Reads the kernel's texts.
     init?(
         stat: String,
         machineStat: String,
@@ -32,25 +32,20 @@ extension ProcessStatistics {
         pageSize: UInt64,
         ticksPerSecond: Double
     ) {
-        // The second field is the program's name in parentheses, which may contain anything.
-        guard let nameEnd = stat.lastIndex(of: ")") else { return nil }
-        let fields = stat[stat.index(after: nameEnd)...].split(separator: " ")
         let bootLine = machineStat.split(separator: "\n").first { $0.hasPrefix("btime ") }
         let limitLine = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
-        guard fields.count > 21, let user = Double(fields[11]), let system = Double(fields[12]),
-            let threads = UInt64(fields[17]), let start = Double(fields[19]),
-            let virtual = UInt64(fields[20]), let pages = UInt64(fields[21]),
+        guard let process = KernelProcess(stat: stat),
             let boot = bootLine.flatMap({ Double($0.dropFirst(6)) }),
             let limitText = limitLine?.split(separator: " ").dropFirst(3).first
         else { return nil }
         self.init(
-            cpuSeconds: (user + system) / ticksPerSecond,
-            residentBytes: pages * pageSize,
-            virtualBytes: virtual,
+            cpuSeconds: Double(process.cpuTicks) / ticksPerSecond,
+            residentBytes: process.residentPages &* pageSize,
+            virtualBytes: process.virtualBytes,
             openDescriptors: openDescriptors,
             descriptorLimit: UInt64(limitText) ?? .max,
-            startTimeSeconds: boot + start / ticksPerSecond,
-            threads: threads
+            startTimeSeconds: boot + Double(process.startTicks) / ticksPerSecond,
+            threads: process.threads
         )
     }
 }

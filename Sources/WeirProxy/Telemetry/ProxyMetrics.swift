@@ -9,18 +9,15 @@ struct ProxyMetrics: Sendable {
 
     private let prefix: String
     private let version: String
-    private let slots: Int?
 
     /// A page of weir's `version`, with `prefix` before the names of the compatible families.
     ///
     /// - Parameters:
     ///   - prefix: stands in the place of `flask`.
     ///   - version: what is running.
-    ///   - slots: how many requests may be in the application; `nil` is no bound.
-    init(prefix: String, version: String, slots: Int? = nil) {
+    init(prefix: String, version: String) {
         self.prefix = prefix
         self.version = version
-        self.slots = slots
     }
 
     /// The page in the Prometheus text format, see ``TextExposition/contentType``.
@@ -28,6 +25,8 @@ struct ProxyMetrics: Sendable {
     /// - Parameters:
     ///   - loops: what the event loops count; they go on while they are read.
     ///   - upstream: what the last probe found.
+    ///   - sight: what was seen of upstream from outside.
+    ///   - slots: how many requests may be in the application.
     ///   - process: the process's own numbers; `nil`, when the kernel does not tell them, leaves
     ///     the `process_*` families without series.
     ///   - now: the time, on the clock that the loops' metrics were made with.
@@ -35,12 +34,15 @@ struct ProxyMetrics: Sendable {
     func exposition(
         of loops: [LoopMetrics],
         upstream: UpstreamHealth,
+        sight: UpstreamSight,
+        slots: SlotLimit,
         process: ProcessStatistics?,
         now: UInt64
     ) -> [UInt8] {
         var scrape = Scrape(
             loops: MetricsSnapshot(of: loops, now: now),
             upstream: upstream,
+            sight: sight,
             process: process,
             slots: slots,
             version: version

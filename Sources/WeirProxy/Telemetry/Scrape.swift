@@ -6,10 +6,12 @@ struct Scrape: Sendable {
     var loops: MetricsSnapshot
     /// What the last probe of upstream found.
     var upstream: UpstreamHealth
+    /// What was seen of upstream from outside.
+    var sight: UpstreamSight
     /// The process's own numbers, where the kernel tells them.
     var process: ProcessStatistics?
-    /// Requests that may be in the application at a time; `nil` is no bound.
-    var slots: Int?
+    /// Requests that may be in the application at a time.
+    var slots: SlotLimit
     /// The version of weir.
     var version: String
     /// Series that could not be written to the page so far.

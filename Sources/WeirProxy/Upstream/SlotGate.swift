@@ -8,7 +8,8 @@ internal import WeirIO
 ///
 /// A request enters, and is granted a slot at once or has a ticket. Whoever leaves hands its slot to
 /// the first in the queue, and wakes that one's loop alone. Everything is decided under one lock,
-/// which is held for some tens of nanoseconds; without a bound on the slots there is no gate.
+/// which is held for some tens of nanoseconds; where the slots never have a bound there is no gate.
+/// Their number may change while the gate is in use: nobody loses a slot that it has.
 final class SlotGate: Sendable {
     /// A place in the queue, good until it is granted and taken, or given up.
     struct Ticket: BitwiseCopyable, Equatable, Sendable {
@@ -39,7 +40,9 @@ final class SlotGate: Sendable {
     }
 
     fileprivate struct State {
-        var free: Int
+        var slots: SlotLimit
+        /// Those that were granted a slot and have not left, whether they know it or not.
+        var insideCount = 0
         var queueCount = 0
         var waiters: [Waiter] = []
         /// The queue, the places that nobody has, and of each loop those that were granted a slot
@@ -58,15 +61,15 @@ final class SlotGate: Sendable {
     /// A gate that nobody has entered.
     ///
     /// - Parameters:
-    ///   - slots: how many may be inside, at least 1.
+    ///   - slots: how many may be inside.
     ///   - queueLimit: how many may wait.
     ///   - wakeups: what ends the wait of each loop.
-    init(slots: Int, queueLimit: Int, wakeups: [Wakeup]) {
-        precondition(slots > 0 && queueLimit >= 0)
+    init(slots: SlotLimit, queueLimit: Int, wakeups: [Wakeup]) {
+        precondition(slots.lets(1) && queueLimit >= 0)
         self.queueLimit = queueLimit
         self.wakeups = wakeups
         let rows = [Row](repeating: Row(), count: State.granted(wakeups.count))
-        state = Mutex(State(free: slots, rows: rows))
+        state = Mutex(State(slots: slots, rows: rows))
     }
 
     /// Asks for a slot.
@@ -78,8 +81,8 @@ final class SlotGate: Sendable {
     func enter(_ exchange: SlabIndex<Exchange>, of loop: Int) -> Entry {
         state.withLock { state in
             // Who comes now must not overtake those who wait.
-            if state.free > 0, state.queueCount == 0 {
-                state.free -= 1
+            if state.hasFreeSlot, state.queueCount == 0 {
+                state.insideCount += 1
                 return .granted
             }
             guard state.queueCount < queueLimit else { return .full }
@@ -98,7 +101,7 @@ final class SlotGate: Sendable {
     ///   end of its turn.
     func leave(from loop: Int) {
         let woken = state.withLock { state in
-            state.free += 1
+            state.insideCount -= 1
             return state.grantNext()
         }
         if let woken, woken != loop { wakeups[woken].signal() }
@@ -116,10 +119,27 @@ final class SlotGate: Sendable {
             }
             state.remove(place, from: State.granted(loop))
             state.discard(place)
-            state.free += 1
+            state.insideCount -= 1
             return state.grantNext()
         }
         if let woken, woken != loop { wakeups[woken].signal() }
+    }
+
+    /// Changes how many may be inside.
+    ///
+    /// Of more slots the first in the queue get the new ones at once. Of fewer nobody notices who
+    /// is inside: those who leave are not replaced until there are few enough.
+    ///
+    /// - Parameter slots: how many may be inside from now on.
+    func resize(to slots: SlotLimit) {
+        precondition(slots.lets(1))
+        let woken = state.withLock { state in
+            state.slots = slots
+            var loops: Set<Int> = []
+            while let loop = state.grantNext() { loops.insert(loop) }
+            return loops
+        }
+        for loop in woken { wakeups[loop].signal() }
     }
 
     /// The next exchange of a loop that has been granted a slot since it last asked.
@@ -136,13 +156,15 @@ final class SlotGate: Sendable {
 }
 
 extension SlotGate.State {
+    fileprivate var hasFreeSlot: Bool { slots.lets(insideCount + 1) }
+
     /// Hands a free slot to the first in the queue.
     ///
-    /// - Returns: the loop of the one who got it; `nil` when nobody waits.
+    /// - Returns: the loop of the one who got it; `nil` when nobody waits, or no slot is free.
     fileprivate mutating func grantNext() -> Int? {
         let place = rows[Self.queue].first
-        guard place != .max, free > 0 else { return nil }
-        free -= 1
+        guard place != .max, hasFreeSlot else { return nil }
+        insideCount += 1
         remove(place, from: Self.queue)
         queueCount -= 1
         waiters[Int(place)].isGranted = true

@@ -16,6 +16,7 @@ import WeirProxy
         .trustProxies: "10.0.0.0/8,fd00::/8,192.0.2.1,unix",
         .proxyProtocol: "both",
         .slots: "18",
+        .workerThreads: "21",
         .queueLimit: "19",
         .queueTimeout: "20s",
         .upstreamWait: "16s",

@@ -75,6 +75,28 @@ import WeirProxy
         )
     }
 
+    @Test(
+        "read where the number of slots comes from",
+        arguments: [
+            ("unlimited", .unlimited), ("auto", .auto), ("1", .fixed(1)),
+            ("100000", .fixed(100_000)),
+        ] as [(String, SlotPolicy)]
+    )
+    func slots(_ text: String, _ policy: SlotPolicy) throws {
+        #expect(try settings(reading: text, for: .slots).slots == policy)
+    }
+
+    @Test(
+        "refuse what says nothing of slots",
+        arguments: ["0", "100001", "-1", "Auto", "none", "auto,2", "", " 1", "~"]
+    )
+    func noSlots(_ text: String) {
+        #expect(
+            allowed(insteadOf: text, for: .slots)
+                == "a whole number from 1 to 100000, auto or unlimited"
+        )
+    }
+
     @Test("take a word for no limit")
     func words() throws {
         let environment = ["WEIR_MAX_BODY": "1m", "WEIR_MAX_CONNECTIONS": "7"]

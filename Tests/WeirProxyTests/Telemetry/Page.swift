@@ -19,11 +19,20 @@ struct Page {
         prefix: String = "flask",
         version: String = "1.2.3",
         upstream: UpstreamHealth = .up,
+        sight: UpstreamSight = UpstreamSight(),
+        slots: SlotLimit = .unlimited,
         process: ProcessStatistics? = nil,
         now: UInt64 = 0
     ) {
         let bytes = ProxyMetrics(prefix: prefix, version: version)
-            .exposition(of: loops, upstream: upstream, process: process, now: now)
+            .exposition(
+                of: loops,
+                upstream: upstream,
+                sight: sight,
+                slots: slots,
+                process: process,
+                now: now
+            )
         var values: [String: String] = [:]
         var types: [String: String] = [:]
         var families: [String] = []

@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirIO
 
 @testable import WeirProxy
 
@@ -17,6 +18,18 @@ struct ProxyMetricsTests {
         threads: 6
     )
 
+    private static let sight = UpstreamSight(
+        listeners: [
+            ListeningSocket(inode: 1, backlog: 3, backlogMax: 9),
+            ListeningSocket(inode: 2, backlog: 4, backlogMax: 9),
+        ],
+        workerCount: 66,
+        places: [
+            WorkerPlaces.Occupied(label: "2", cpuSeconds: 0.5, residentBytes: 4_096),
+            WorkerPlaces.Occupied(label: "_other", cpuSeconds: 1, residentBytes: 8_192),
+        ]
+    )
+
     /// Every word for a failure once: the parsers' share the family with weir's own.
     private static let reasons = Array(
         Set(
@@ -27,7 +40,11 @@ struct ProxyMetricsTests {
 
     @Test("shows every family from the first scrape on, in the order of declaration")
     func isCompleteAtFirst() {
-        let page = Page(of: [LoopMetrics(now: 0)], process: ProxyMetricsTests.process)
+        let page = Page(
+            of: [LoopMetrics(now: 0)],
+            sight: ProxyMetricsTests.sight,
+            process: ProxyMetricsTests.process
+        )
         #expect(page.families == Metric.allCases.map(\.rawValue))
         for metric in Metric.allCases {
             #expect(page.values.keys.contains { $0.hasPrefix(metric.rawValue) })
@@ -106,6 +123,33 @@ struct ProxyMetricsTests {
         #expect(known.filter { $0.key.hasPrefix("process_") } == expected)
         #expect(unknown.values.filter { $0.key.hasPrefix("process_") } == [:])
         #expect(unknown.families == Metric.allCases.map(\.rawValue))
+    }
+
+    @Test("shows what is seen of gunicorn, or declares it without series")
+    func showsSight() {
+        let names = ["weir_upstream_accept_backlog", "weir_worker"]
+        func seen(_ page: Page) -> [String: String] {
+            page.values.filter { series in names.contains { series.key.hasPrefix($0) } }
+        }
+        let expected = [
+            "weir_upstream_accept_backlog": "7", "weir_workers": "66",
+            "weir_worker_resident_memory_bytes{worker=\"2\"}": "4096",
+            "weir_worker_resident_memory_bytes{worker=\"_other\"}": "8192",
+            "weir_worker_cpu_seconds_total{worker=\"2\"}": "0.5",
+            "weir_worker_cpu_seconds_total{worker=\"_other\"}": "1",
+        ]
+        #expect(seen(Page(of: [], sight: ProxyMetricsTests.sight)) == expected)
+        let unknown = Page(of: [])
+        #expect(seen(unknown) == [:])
+        #expect(unknown.families == Metric.allCases.map(\.rawValue))
+    }
+
+    @Test(
+        "shows the slots in force",
+        arguments: [(SlotLimit.bounded(12), "12"), (.unlimited, "+Inf")]
+    )
+    func showsSlots(slots: SlotLimit, value: String) {
+        #expect(Page(of: [], slots: slots).values["weir_slots"] == value)
     }
 
     @Test("says whether upstream is up", arguments: [(UpstreamHealth.up, "1"), (.down, "0")])
