@@ -21,6 +21,7 @@ class Gunicorn(Process):
         threads: int = 8,
         application: str = "application",
         options: tuple[str, ...] = (),
+        launcher: tuple[str, ...] = (),
     ) -> None:
         self.address = address
         self.worker_class = worker_class
@@ -28,7 +29,7 @@ class Gunicorn(Process):
         self.gates = directory / "gates"
         self.gates.mkdir(exist_ok=True)
         command = [
-            sys.executable, "-m", "gunicorn", f"{application}:app",
+            *launcher, sys.executable, "-m", "gunicorn", f"{application}:app",
             "--chdir", str(APPS),
             "--bind", address,
             "--worker-class", worker_class,
@@ -52,6 +53,12 @@ class Gunicorn(Process):
         except OSError:
             return False
         return True
+
+    @property
+    def workers(self) -> set[int]:
+        """The process ids of its workers."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return {int(child) for child in children.split()}
 
     @property
     def bind(self) -> object:

@@ -42,14 +42,23 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 class Weir(Process):
     """A running weir."""
 
-    def __init__(self, directory: Path, upstream: str, ready: bool = True, **options: object) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        upstream: str,
+        ready: bool = True,
+        launcher: tuple[str, ...] = (),
+        **options: object,
+    ) -> None:
         self.address = tcp_address()
         self.admin = tcp_address()
         self.metrics_path = str(options.get("metrics_path", "/metrics"))
         own = {"listen": self.address, "upstream": upstream, "metrics": self.admin}
         number = len(list(directory.glob("weir-*.stderr")))
         super().__init__(
-            f"weir-{number}", [binary(), "serve", *arguments({**own, **options})], directory
+            f"weir-{number}",
+            [*launcher, binary(), "serve", *arguments({**own, **options})],
+            directory,
         )
         path = "/-/ready" if ready else "/-/healthy"
         self.until(lambda: self._answers(path), f"{path} answers 200")

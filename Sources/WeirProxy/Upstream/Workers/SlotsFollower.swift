@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Decides how many slots there are where their number follows gunicorn's workers (pure).
+///
+/// More are believed at once, fewer when two looks in a row have seen fewer: a worker that has
+/// crashed is replaced within a second, and a gunicorn that stops or starts is for a moment a master
+/// without workers, which looks like a server of one process.
 struct SlotsFollower: Equatable {
     /// What a look at gunicorn leads to.
     enum Step: Equatable {
@@ -20,6 +24,8 @@ struct SlotsFollower: Equatable {
 
     private let workerThreads: Int
     private var slots: Int?
+    /// What the last look came to, if that was fewer than there are slots.
+    private var fewer: Int?
     private var hasWarned = false
 
     /// - Parameter workerThreads: requests that a worker works on at a time.
@@ -34,13 +40,27 @@ struct SlotsFollower: Equatable {
     mutating func looked(workers: Int, upstream: Upstream) -> Step {
         guard workers > 0 else {
             // While gunicorn restarts the last number stays.
+            fewer = nil
             guard slots == nil, upstream == .running, !hasWarned else { return .none }
             hasWarned = true
             return .warn
         }
         let count = workers * workerThreads
-        guard count != slots else { return .none }
+        guard let slots, count <= slots else { return resize(to: count) }
+        guard count < slots else {
+            fewer = nil
+            return .none
+        }
+        guard let before = fewer else {
+            fewer = count
+            return .none
+        }
+        return resize(to: max(before, count))
+    }
+
+    private mutating func resize(to count: Int) -> Step {
         slots = count
+        fewer = nil
         return .resize(slots: count)
     }
 }

@@ -5,11 +5,31 @@ import Testing
 @testable import WeirProxy
 
 @Suite("Slots that follow the workers") struct SlotsFollowerTests {
+    /// What each of several looks leads to; `nil` is nothing.
+    private func slots(after looks: [Int], workerThreads: Int = 1) -> [Int?] {
+        var follower = SlotsFollower(workerThreads: workerThreads)
+        return looks.map { workers in
+            switch follower.looked(workers: workers, upstream: .running) {
+            case .resize(let slots): slots
+            case .none, .warn: nil
+            }
+        }
+    }
+
     @Test("are workers times threads, told when they change") func multiplies() {
-        var follower = SlotsFollower(workerThreads: 4)
-        #expect(follower.looked(workers: 3, upstream: .running) == .resize(slots: 12))
-        #expect(follower.looked(workers: 3, upstream: .running) == .none)
-        #expect(follower.looked(workers: 1, upstream: .running) == .resize(slots: 4))
+        #expect(slots(after: [3, 3, 4], workerThreads: 4) == [12, nil, 16])
+    }
+
+    @Test(
+        "become more at once, and fewer when two looks agree",
+        arguments: [
+            ([3, 2, 2, 2], [3, nil, 2, nil]), ([3, 1, 3, 1, 3], [3, nil, nil, nil, nil]),
+            ([5, 2, 4, 4, 4], [5, nil, 4, nil, nil]), ([5, 4, 2, 2, 2], [5, nil, 4, nil, 2]),
+            ([3, 1, 0, 1, 3], [3, nil, nil, nil, nil]), ([1, 4, 1, 6], [1, 4, nil, 6]),
+        ] as [([Int], [Int?])]
+    )
+    func shrinksSlowly(looks: [Int], steps: [Int?]) {
+        #expect(slots(after: looks) == steps)
     }
 
     @Test("stay while gunicorn is away, without a word") func stay() {
