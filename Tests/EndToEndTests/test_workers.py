@@ -236,8 +236,9 @@ def test_backlog_of_who_hangs_is_not_made_longer(weir, address):
     with closing(socket.socket(family)) as listener:
         listener.bind(target)
         listener.listen(16)
-        # This one has asked, for there was nobody else: its connection stays.
-        proxy = weir(address)
+        proxy = weir(address, ready=False)
+        # Nobody waits, so this scrape asks; its connection stays, and is none of those it counts.
+        assert proxy.sum("weir_upstream_accept_backlog") == 0
         for _ in range(5):
             assert proxy.ask("/-/ready").status == 200
             assert proxy.sum("weir_upstream_accept_backlog") == 1
