@@ -1,9 +1,12 @@
 """A real gunicorn that serves the Flask app of these tests."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
 from support.addresses import connect, split
+from support.ledger import Ledger
 from support.process import Process
 
 APPS = Path(__file__).resolve().parents[1] / "apps"
@@ -28,6 +31,7 @@ class Gunicorn(Process):
         self.access_log = directory / "gunicorn.access"
         self.gates = directory / "gates"
         self.gates.mkdir(exist_ok=True)
+        self.ledger = Ledger(directory / "ledger")
         command = [
             *launcher, sys.executable, "-m", "gunicorn", f"{application}:app",
             "--chdir", str(APPS),
@@ -42,7 +46,8 @@ class Gunicorn(Process):
         if worker_class == "gthread":
             command += ["--threads", str(threads)]
         command += options
-        super().__init__("gunicorn", command, directory, {"GATES": str(self.gates)})
+        environment = {"GATES": str(self.gates), "LEDGER": str(self.ledger.path)}
+        super().__init__("gunicorn", command, directory, environment)
         # Only after all workers have booted does the first request measure nothing but itself.
         self.until(lambda: self.stderr.count("Booting worker") >= workers, "its workers boot", 20)
         self.until(self._accepts, "gunicorn accepts connections", 20)
@@ -53,6 +58,12 @@ class Gunicorn(Process):
         except OSError:
             return False
         return True
+
+    def signal_worker(self, pid: int, number: signal.Signals) -> None:
+        """Sends a signal to one of its workers, of which the ledger tells the pids."""
+        parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        assert int(parent) == self.pid, f"{pid} is no worker of {self.pid}"
+        os.kill(pid, number)
 
     @property
     def workers(self) -> set[int]:
