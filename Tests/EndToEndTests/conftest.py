@@ -134,7 +134,9 @@ JUJU_LABELS = {
 
 
 @contextlib.contextmanager
-def watched_pod(directory: Path, send: Callable[[str], Outcome]) -> Iterator[Observed]:
+def watched_pod(
+    directory: Path, send: Callable[[str], Outcome], options: tuple[str, ...] = ()
+) -> Iterator[Observed]:
     """Starts gunicorn, weir and two Prometheis, and lets `send` make the traffic."""
     with contextlib.ExitStack() as stack:
         sockets = Path(tempfile.mkdtemp(prefix="weir-"))
@@ -145,7 +147,7 @@ def watched_pod(directory: Path, send: Callable[[str], Outcome]) -> Iterator[Obs
             stack.callback(one.stop)
             return one
 
-        gunicorn = started(Gunicorn(directory, address, workers=2, threads=16))
+        gunicorn = started(Gunicorn(directory, address, workers=2, threads=16, options=options))
         weir = started(Weir(directory, address, threads=2))
         watchers = []
         for name, labels in {"plain": None, "juju": JUJU_LABELS}.items():
@@ -168,14 +170,23 @@ def busy_pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
         yield observed
 
 
+def send_few(address: str) -> Outcome:
+    """Ten requests that are answered with 200."""
+    for _ in range(10):
+        assert fetch(address, request("/")).status == 200
+    return Outcome({200: 10}, [0.0] * 10)
+
+
 @pytest.fixture(scope="session")
 def quiet_pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     """A pod that has answered a few requests, all with 200: no other class has occurred."""
+    with watched_pod(tmp_path_factory.mktemp("quiet"), send_few) as observed:
+        yield observed
 
-    def send(address: str) -> Outcome:
-        for _ in range(10):
-            assert fetch(address, request("/")).status == 200
-        return Outcome({200: 10}, [0.0] * 10)
 
-    with watched_pod(tmp_path_factory.mktemp("quiet"), send) as observed:
+@pytest.fixture(scope="session")
+def json_pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """The same with a logger class that writes JSON, which makes gunicorn's own StatsD fall silent."""
+    options = ("--logger-class", "json_logger.JSONLogger")
+    with watched_pod(tmp_path_factory.mktemp("json"), send_few, options) as observed:
         yield observed

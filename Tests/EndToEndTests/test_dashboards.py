@@ -98,10 +98,13 @@ def cases() -> list:
     return listed
 
 
-@pytest.fixture(params=["busy, plain labels", "busy, Juju labels", "quiet, Juju labels"])
+@pytest.fixture(
+    params=["busy, plain labels", "busy, Juju labels", "quiet, Juju labels", "JSON logs, Juju labels"]
+)
 def watcher(request):
     """A Prometheus after much traffic, or after ten requests that were all answered with 200."""
-    pod = request.getfixturevalue("quiet_pod" if "quiet" in request.param else "busy_pod")
+    pods = {"busy": "busy_pod", "quiet": "quiet_pod", "JSON logs": "json_pod"}
+    pod = request.getfixturevalue(pods[request.param.split(",")[0]])
     return (pod.plain if "plain" in request.param else pod.juju), pod.ended
 
 
