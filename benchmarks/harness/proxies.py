@@ -22,10 +22,12 @@ FIELDS = {"User-Agent": "weir-benchmark", "Accept": "*/*"}
 
 @dataclass(frozen=True)
 class Proxy:
-    """One contestant; `binary` is set for weir only."""
+    """One contestant; `binary` is set for weir only, and so are `options`."""
 
     name: str
     binary: Path | None = None
+    options: tuple[str, ...] = ()
+    spills: bool = False        # whether nginx may write what a slow client has not taken to disk
 
     def command(self, children: Children, address: str, upstream: str) -> list[str]:
         """What to run, in the foreground; writes the configuration that it needs."""
@@ -33,7 +35,7 @@ class Proxy:
             metrics = f"127.0.0.1:{children.free_port()}"
             return [
                 str(self.binary), "serve", "--threads", "1", "--listen", address,
-                "--upstream", upstream, "--metrics", metrics, "--log-level", "warning",
+                "--upstream", upstream, "--metrics", metrics, "--log-level", "warning", *self.options,
             ]  # fmt: skip
         if self.name == "nginx":
             configuration = self.configuration(children, "nginx.conf", address, upstream)
@@ -43,10 +45,10 @@ class Proxy:
         configuration = self.configuration(children, "haproxy.cfg", address, upstream)
         return ["haproxy", "-db", "-f", configuration]
 
-    @staticmethod
-    def configuration(children: Children, name: str, address: str, upstream: str) -> str:
+    def configuration(self, children: Children, name: str, address: str, upstream: str) -> str:
         text = (HERE / "rivals" / name).read_text()
         values = {"LISTEN": address, "UPSTREAM": upstream, "DIRECTORY": str(children.directory)}
+        values["TEMPORARY_FILE"] = "1024m" if self.spills else "0"
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         path = children.directory / f"{address.rsplit(':', 1)[1]}-{name}"

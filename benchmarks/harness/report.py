@@ -5,8 +5,30 @@ import statistics
 from harness.costs import Costs, of, passes
 from harness.idle import CONNECTIONS as IDLE_CONNECTIONS
 from harness.idle import IdleMemory
+from harness.overload import (
+    CAPACITY_CONNECTIONS,
+    FACTOR,
+    GOODPUT_MIN,
+    OPTIONS,
+    SERVICE_SECONDS,
+    WORKERS,
+    Overload,
+    overload_target_met,
+    served_ms_max,
+)
+from harness.overload import SECONDS as OVERLOAD_SECONDS
 from harness.rounds import CONNECTIONS, WARM_UP_SECONDS, Comparison
-from harness.slow import REQUESTS, SLOW_CLIENTS, SlowClients
+from harness.slow import (
+    KINDS,
+    KINDS_REQUESTS,
+    P99_RATIO_MAX,
+    PATIENCE_SECONDS,
+    REQUESTS,
+    SETTLE_SECONDS,
+    SLOW_CLIENTS,
+    KindsOfSlow,
+    SlowClients,
+)
 from harness.slow import ROUNDS as SLOW_ROUNDS
 
 CALLS_SHOWN_MIN = 0.005
@@ -137,28 +159,85 @@ Each has served one request. User space only: the kernel's sockets are not in it
 
 
 def slow_clients_section(measured: list[SlowClients]) -> str:
-    def spread(figures: list[float]) -> str:
-        return f"{statistics.median(figures):.2f} ({min(figures):.2f}–{max(figures):.2f})"
-
-    rows = [
-        [
-            each.proxy.name,
-            spread([p50 for p50, _ in each.alone]),
-            spread([p50 for p50, _ in each.beside]),
-            spread([p99 for _, p99 in each.alone]),
-            spread([p99 for _, p99 in each.beside]),
-            f"{each.p99_ratio():.2f}",
-        ]
-        for each in measured
-    ]
-    header = ["proxy", "p50 alone, ms", "p50 beside", "p99 alone, ms", "p99 beside", "p99 ratio"]
+    rows = [[*latency_row(each.proxy.name, each.alone, each.beside), f"{each.p99_ratio():.2f}"] for each in measured]
     return f"""## One innocent client beside {SLOW_CLIENTS:,} slow ones
 
 Each slow client sends a byte of its head a second, and comes back when it is turned away. The innocent one asks
 {REQUESTS:,} times on one connection, a millisecond apart; medians of {SLOW_ROUNDS} rounds (lowest–highest), alone and
 beside them in turn, and the median of the rounds' ratios.
 
-{table(header, rows)}"""
+{table(LATENCY_HEADER, rows)}"""
+
+
+def kinds_of_slow_section(measured: list[KindsOfSlow]) -> str:
+    rows = []
+    for each in measured:
+        served = [pair for pair in each.beside if pair]
+        row = latency_row(each.proxy.name, each.alone, served)
+        if ratio := each.p99_ratio():
+            row.append(f"{ratio:.2f}")
+        else:
+            row.append(f"unanswered in {len(each.beside) - len(served)} of {len(each.beside)} rounds")
+        if each.proxy.name == "weir":
+            row[-1] += f", < {P99_RATIO_MAX}: {verdict_of(each.target_met())}"
+        rows.append(row)
+    kinds = ", ".join(f"{count} slow {kind}" for kind, count in KINDS.items())
+    return f"""## One innocent client beside {sum(KINDS.values())} slow ones before one sync worker of gunicorn
+
+{kinds}: a byte of the head or of the body a second, and 1 KiB a second of a response of 4 MiB; each comes back when it
+is turned away. The innocent client begins {SETTLE_SECONDS} s later, asks {KINDS_REQUESTS:,} times and gives up when an answer takes
+{PATIENCE_SECONDS} s. nginx may write to disk here, as it does unless told otherwise; HAProxy has its defaults.
+
+{table(LATENCY_HEADER, rows)}"""
+
+
+LATENCY_HEADER = ["proxy", "p50 alone, ms", "p50 beside", "p99 alone, ms", "p99 beside", "p99 ratio"]
+
+
+def latency_row(
+    name: str, alone: list[tuple[float, float]], beside: list[tuple[float, float]]
+) -> list[str]:
+    def spread(figures: list[float]) -> str:
+        if not figures:
+            return "–"
+        return f"{statistics.median(figures):.2f} ({min(figures):.2f}–{max(figures):.2f})"
+
+    columns = [[pair[index] for pair in pairs] for index in (0, 1) for pairs in (alone, beside)]
+    return [name, *map(spread, columns)]
+
+
+def overload_section(rounds: list[Overload]) -> str:
+    rows = [
+        [
+            str(number),
+            f"{each.capacity:.0f}",
+            f"{each.offered:.0f}",
+            f"{each.served:,}",
+            f"{each.refused:,}",
+            f"**{each.goodput:.1%}**",
+            f"{each.p50_served:.0f}",
+            f"**{each.p99_served:.0f}**",
+            f"{each.p99_refused:.1f}",
+            f"{each.p99_service:.1f}",
+            f"{each.p99_late:.1f}",
+        ]
+        for number, each in enumerate(rounds, 1)
+    ]
+    header = [
+        "round", "capacity, requests/s", "offered", "200", "503", "goodput", "p50 of 200, ms", "p99 of 200",
+        "p99 of 503", "p99 unloaded", "p99 late",
+    ]  # fmt: skip
+    verdict = verdict_of(overload_target_met(rounds))
+    return f"""## Overload: {FACTOR} times what gunicorn can take, for {OVERLOAD_SECONDS} s
+
+`weir {" ".join(OPTIONS)}` in front of {WORKERS} sync workers with {SERVICE_SECONDS * 1e3:.0f} ms of work a request. *Capacity* is measured
+just before with {CAPACITY_CONNECTIONS} clients that each ask again at once; then requests come at a constant rate, whatever becomes of those
+before. *Goodput* is what was served in those {OVERLOAD_SECONDS} s as a share of the capacity. Times count from the moment at which a
+request was due; *unloaded* is one client alone, *late* how much of a time is the load's own.
+
+{table(header, rows)}
+
+Target, by the medians: goodput ≥ {GOODPUT_MIN:.0%}, p99 of the 200s < {served_ms_max():.0f} ms, the time in the queue and the work: {verdict}."""
 
 
 def verdict_of(is_met: bool) -> str:
