@@ -151,15 +151,17 @@ def test_workers_of_short_life_are_not_noticed(pod, wiring):
     """--max-requests: a worker leaves after every 50th request."""
     one = pod(wiring, options=("--max-requests", str(WORKER_LIFE)))
     with ConstantLoad(one.weir.address, methods=BOTH) as load:
-        load.wait_for_answers(4 * RATE)
+        load.wait_for_answers(3 * RATE)
         answers = load.finish()
     served_by = {entry.pid for entry in one.gunicorn.ledger.entries}
     assert len(served_by) > one.workers
     assert_nobody_noticed(one, answers)
 
 
-@pytest.mark.parametrize("method", BOTH)
-@EVERY_WIRING
+@pytest.mark.parametrize(
+    ("wiring", "method"),
+    [("sync-unix-1", "POST"), ("sync-tcp-4", "GET"), ("gthread-unix-4", "GET"), ("gthread-tcp-1", "POST")],
+)
 def test_killed_worker_costs_its_own_request(pod, wiring, method):
     """SIGKILL: 502 with its reason and its true length, by the test's own clock from both sides."""
     one = pod(wiring)
@@ -187,7 +189,7 @@ def test_killed_worker_costs_its_own_request(pod, wiring, method):
     assert fetch(one.weir.address, request("/1/answer/0")).status == 200
 
 
-@pytest.mark.parametrize("wiring", ["sync-unix-1", "sync-unix-4", "sync-tcp-1", "sync-tcp-4"])
+@pytest.mark.parametrize("wiring", ["sync-unix-1", "sync-tcp-4"])
 def test_killed_worker_is_noticed_by_nobody_else(pod, wiring):
     """Sync workers have one request each: the others are served, and a new worker comes."""
     one = pod(wiring)
@@ -249,8 +251,14 @@ def restart_behind(one: Pod, held: RawClient, waiting: list[RawClient], messages
 
 @pytest.mark.parametrize(
     ("wiring", "method"),
-    [(f"sync-unix-{threads}", method) for threads in (1, 4) for method in ("GET", "PUT", "POST", "PATCH")]
-    + [(f"sync-tcp-{threads}", method) for threads in (1, 4) for method in ("GET", "PUT")],
+    [
+        ("sync-unix-1", "GET"),
+        ("sync-unix-1", "POST"),
+        ("sync-unix-4", "PUT"),
+        ("sync-unix-4", "PATCH"),
+        ("sync-tcp-1", "GET"),
+        ("sync-tcp-4", "PUT"),
+    ],
 )
 def test_what_waited_in_the_backlog_is_sent_again(pod, wiring, method):
     """A connection that is reset before gunicorn has taken it: nobody has read the request."""

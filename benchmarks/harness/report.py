@@ -159,7 +159,10 @@ Each has served one request. User space only: the kernel's sockets are not in it
 
 
 def slow_clients_section(measured: list[SlowClients]) -> str:
-    rows = [[*latency_row(each.proxy.name, each.alone, each.beside), f"{each.p99_ratio():.2f}"] for each in measured]
+    rows = [
+        [*latency_row(each.proxy.name, each.alone, each.beside), f"{each.p99_ratio():.2f}"]
+        for each in measured
+    ]
     return f"""## One innocent client beside {SLOW_CLIENTS:,} slow ones
 
 Each slow client sends a byte of its head a second, and comes back when it is turned away. The innocent one asks
@@ -182,11 +185,12 @@ def kinds_of_slow_section(measured: list[KindsOfSlow]) -> str:
             row[-1] += f", < {P99_RATIO_MAX}: {verdict_of(each.target_met())}"
         rows.append(row)
     kinds = ", ".join(f"{count} slow {kind}" for kind, count in KINDS.items())
-    return f"""## One innocent client beside {sum(KINDS.values())} slow ones before one sync worker of gunicorn
+    return f"""## One innocent client beside {sum(KINDS.values())} slow ones, one sync worker of gunicorn
 
-{kinds}: a byte of the head or of the body a second, and 1 KiB a second of a response of 4 MiB; each comes back when it
-is turned away. The innocent client begins {SETTLE_SECONDS} s later, asks {KINDS_REQUESTS:,} times and gives up when an answer takes
-{PATIENCE_SECONDS} s. nginx may write to disk here, as it does unless told otherwise; HAProxy has its defaults.
+{kinds}: a byte of head or body a second, 1 KiB a second of
+a response of 4 MiB; each comes back when it is turned away. The innocent client begins
+{SETTLE_SECONDS} s later, asks {KINDS_REQUESTS:,} times and gives up when an answer takes {PATIENCE_SECONDS} s. nginx may
+write to disk here, as it does unless told otherwise; HAProxy has its defaults.
 
 {table(LATENCY_HEADER, rows)}"""
 
@@ -230,14 +234,17 @@ def overload_section(rounds: list[Overload]) -> str:
     verdict = verdict_of(overload_target_met(rounds))
     return f"""## Overload: {FACTOR} times what gunicorn can take, for {OVERLOAD_SECONDS} s
 
-`weir {" ".join(OPTIONS)}` in front of {WORKERS} sync workers with {SERVICE_SECONDS * 1e3:.0f} ms of work a request. *Capacity* is measured
-just before with {CAPACITY_CONNECTIONS} clients that each ask again at once; then requests come at a constant rate, whatever becomes of those
-before. *Goodput* is what was served in those {OVERLOAD_SECONDS} s as a share of the capacity. Times count from the moment at which a
-request was due; *unloaded* is one client alone, *late* how much of a time is the load's own.
+`weir {" ".join(OPTIONS)}` in front of {WORKERS} sync workers
+with {SERVICE_SECONDS * 1e3:.0f} ms of work a request. *Capacity* is measured just before, with
+{CAPACITY_CONNECTIONS} clients that each ask again at once; then requests come at a constant rate, whatever
+becomes of those before. *Goodput* is what was served in those {OVERLOAD_SECONDS} s as a share of the
+capacity. Times count from the moment at which a request was due; *unloaded* is one client alone,
+*late* how much of a time is the load's own.
 
 {table(header, rows)}
 
-Target, by the medians: goodput ≥ {GOODPUT_MIN:.0%}, p99 of the 200s < {served_ms_max():.0f} ms, the time in the queue and the work: {verdict}."""
+Target, by the medians: goodput ≥ {GOODPUT_MIN:.0%} and p99 of the 200s < {served_ms_max():.0f} ms, which is the
+time in the queue and the work: {verdict}."""
 
 
 def verdict_of(is_met: bool) -> str:

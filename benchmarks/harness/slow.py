@@ -156,6 +156,7 @@ def measure_kinds_of_slow(children: Children, python: Path, proxy: Proxy) -> Kin
             beside.append(latencies(running.address, KINDS_REQUESTS))
         except (Failure, OSError):
             beside.append(None)
+        slow.check_alive()
         for child in (slow, running.child, gunicorn.child):
             children.stop(child)
     print(f"{proxy.name}: {sum(KINDS.values())} slow clients before one worker", flush=True)
