@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.addresses import tcp_address
+from support.addresses import split, tcp_address
 from support.client import RawClient, fetch, request
 from support.constant_load import RATE, Answer, ConstantLoad, faults
 from support.gunicorn import Gunicorn
+from support.kernel import has_read_all
 from support.waiting import eventually, eventually_equal
 from support.weir import Weir
 
@@ -65,7 +66,11 @@ def pod(tmp_path: Path, weir: Callable[..., Weir]) -> Iterator[Callable[..., Pod
     started: list[Pod] = []
 
     def start(
-        wiring: str, options: tuple[str, ...] = (), bounded: bool = False, workers: int | None = None
+        wiring: str,
+        options: tuple[str, ...] = (),
+        bounded: bool = False,
+        workers: int | None = None,
+        **others: object,
     ) -> Pod:
         kind, over, threads = wiring.split("-")
         address = tcp_address() if over == "tcp" else f"unix:{sockets / 'app.sock'}"
@@ -75,7 +80,7 @@ def pod(tmp_path: Path, weir: Callable[..., Weir]) -> Iterator[Callable[..., Pod
         # Room for all that comes while gunicorn is away, however long a busy machine takes to bring it back.
         limits = {"upstream_wait": "40s", "queue_timeout": "40s", "queue_limit": 10_000}
         slots = one.capacity if bounded else "unlimited"
-        one.weir = weir(address, threads=threads, slots=slots, **limits)
+        one.weir = weir(address, threads=threads, slots=slots, **limits, **others)
         return one
 
     yield start
@@ -292,3 +297,22 @@ def test_large_request_is_not_sent_again(pod, method):
         assert client.read_response().status == 502
     assert one.gunicorn.ledger.counts("begun") == {0: 1}
     assert sum(one.weir.metrics().by("weir_gateway_errors_total", "reason").values()) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("wiring", ["sync-unix-1", "sync-tcp-1"])
+def test_request_that_has_begun_is_not_sent_again(pod, wiring, method):
+    """Its worker dies with the end of the body unread, which resets the connection: the app had it all the same."""
+    one = pod(wiring, workers=1, request_buffer=0)
+    message = request("/0/answer/0", method, b"x" * 1000)
+    with RawClient(one.weir.address, timeout=30) as client:
+        client.send(message[:-500])
+        worker = one.gunicorn.ledger.wait_for("begun", 0).pid
+        one.gunicorn.signal_worker(worker, signal.SIGSTOP)
+        client.send(message[-500:])
+        ends = split(one.weir.address)[1], client.socket.getsockname()
+        eventually(lambda: has_read_all(*ends), "weir has read the rest")
+        one.gunicorn.signal_worker(worker, signal.SIGKILL)
+        assert client.read_response().status == 502
+    assert fetch(one.weir.address, request("/1/answer/0")).status == 200
+    assert one.gunicorn.ledger.counts("begun") == {0: 1, 1: 1}
