@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three times as many requests as gunicorn can take: each is served or refused, and every bound holds."""
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.addresses import tcp_address
+from support.client import RawClient, request
 from support.constant_load import Answer, ConstantLoad
 from support.gunicorn import Gunicorn
 from support.metrics import Exposition
@@ -100,8 +102,11 @@ def test_overload_is_served_or_refused(weir, gunicorn, wiring, queue_timeout):
     ledger = app.ledger
     assert ledger.counts("begun") == dict.fromkeys(served, 1), "who is refused has not reached gunicorn"
     assert ledger.most_at_once <= SLOTS
-    assert watch.most("weir_queue_length") <= QUEUE_LIMIT
-    assert watch.most("weir_slots_busy") <= SLOTS
+    # A scrape reads one loop after the other, and a request that another loop's end has let in counts as waiting
+    # until its own loop hears of it: with several loops a place in the queue may be seen taken twice.
+    seen_twice = SLOTS if threads != "1" else 0
+    assert watch.most("weir_queue_length") <= QUEUE_LIMIT + seen_twice
+    assert watch.most("weir_slots_busy") <= SLOTS + seen_twice
 
     proxy.expect("flask_requests", len(answers))
     metrics = proxy.metrics()
@@ -113,6 +118,28 @@ def test_overload_is_served_or_refused(weir, gunicorn, wiring, queue_timeout):
     assert sum(refused.values()) == statuses[503]
     assert metrics.value("flask_request_duration_count") == statuses[200]
     assert metrics.value("weir_queue_length") == metrics.value("weir_slots_busy") == 0
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_queue_has_its_places_over_all_loops(weir, gunicorn, threads):
+    """To the one: as many are in gunicorn as there are slots, as many wait as may, the rest is refused."""
+    app = gunicorn("unix")
+    beyond = 10
+    proxy = weir(app.address, threads=threads, slots=SLOTS, queue_limit=QUEUE_LIMIT)
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(RawClient(proxy.address, timeout=60))
+            for _ in range(SLOTS + QUEUE_LIMIT + beyond)
+        ]
+        for number, client in enumerate(clients):
+            client.send(request(f"/{number}/gate/open"))
+        proxy.expect("flask_response_code", beyond, status="503")
+        assert proxy.sum("weir_queue_length") == QUEUE_LIMIT
+        assert proxy.sum("weir_slots_busy") == SLOTS
+        (app.gates / "open").touch()
+        statuses = Counter(client.read_response().status for client in clients)
+    assert statuses == {200: SLOTS + QUEUE_LIMIT, 503: beyond}
+    assert len(app.ledger.counts("begun")) == SLOTS + QUEUE_LIMIT
 
 
 def test_overload_that_ends_is_over(weir, gunicorn):
