@@ -193,15 +193,15 @@ def test_slot_of_a_failed_request_is_free_again(weir, upstream):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_queued_request_is_not_sent_again_on_a_new_connection(weir, upstream, method):
-    """Only a kept connection may have died by itself (RFC 9110 §9.2.2)."""
+def test_queued_request_is_not_sent_again_because_it_was_queued(weir, upstream, method):
+    """A new connection that ends in order has done so because of the request (RFC 9110 §9.2.2)."""
     arrived = []
     first = threading.Event()
 
     def dying(peer: Peer) -> None:
         arrived.append(peer.read_head().target)
         assert first.wait(20)
-        peer.reset()
+        peer.close()
 
     proxy = weir(upstream(dying).address, threads=1, slots=1)
     with RawClient(proxy.address) as one, RawClient(proxy.address) as other:

@@ -84,7 +84,7 @@ extension ControlLoop {
                 of: workers.map(\.metrics),
                 upstream: health,
                 sight: sight,
-                slots: slots,
+                gate: gate?.occupancy,
                 process: .read(),
                 now: now
             )

@@ -16,8 +16,7 @@ extension ControlLoop {
         switch follower?.looked(workers: sight.workerCount, upstream: upstream) {
         case nil, .some(.none): break
         case .resize(let count):
-            slots = .bounded(count)
-            gate?.resize(to: slots)
+            gate?.resize(to: .bounded(count))
             log.write(
                 .info,
                 "slots follow the workers",

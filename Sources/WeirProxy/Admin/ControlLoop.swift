@@ -48,8 +48,6 @@ final class ControlLoop {
     var watch: UpstreamWatch
     /// Decides about the slots where they follow gunicorn's workers.
     var follower: SlotsFollower?
-    /// How many slots there are.
-    var slots: SlotLimit
     /// What was last found out of upstream, however long ago.
     private(set) var lastHealth: UpstreamHealth?
     private(set) var lifecycle: Lifecycle
@@ -91,7 +89,6 @@ final class ControlLoop {
         watch = UpstreamWatch(endpoint: settings.upstream, addresses: upstream)
         follower =
             settings.slots == .auto ? SlotsFollower(workerThreads: settings.workerThreads) : nil
-        slots = settings.slots.initialLimit
         page = ProxyMetrics(prefix: settings.metricsPrefix, version: Version.current)
         now = Clock.monotonic()
         poller = try Poller()

@@ -16,7 +16,6 @@ final class LoopMetrics: Sendable {
     let applicationDurations: SlidingQuantiles
 
     let queueDurations = DurationHistogram()
-    let queueLength = Gauge()
     let slotsBusy = Gauge()
     let slotsBusyNanoseconds = Counter()
 
@@ -119,16 +118,6 @@ extension LoopMetrics {
 }
 
 extension LoopMetrics {
-    /// A request begins to wait for a slot.
-    func queued() {
-        queueLength.increment()
-    }
-
-    /// A request does not wait for a slot any more, whether it has got one or not.
-    func unqueued() {
-        queueLength.decrement()
-    }
-
     /// A request has got its slot, after so many nanoseconds (t2−t1).
     func dequeued(nanoseconds: UInt64) {
         queueDurations.observe(nanoseconds, within: bounds)

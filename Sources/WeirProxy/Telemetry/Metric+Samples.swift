@@ -15,9 +15,10 @@ extension Metric {
         case .serverRequestDuration: requestDurations(of: loops)
         case .serverActiveRequests: each(loops.activeRequests)
         case .queueDuration: one(.histogram(loops.queueDurations))
-        case .queueLength: one(.level(loops.queueLength))
-        case .slots: one(scrape.slots.value)
-        case .slotsBusy: one(.level(loops.slotsBusy))
+        case .queueLength: one(.count(UInt64(scrape.gate?.queueCount ?? 0)))
+        case .slots: one((scrape.gate?.slots ?? .unlimited).value)
+        case .slotsBusy:
+            one(scrape.gate.map { .count(UInt64($0.insideCount)) } ?? .level(loops.slotsBusy))
         case .slotsBusyTime: one(.number(Double(loops.slotsBusyNanoseconds) / 1e9))
         case .upstreamConnectDuration: one(.histogram(loops.upstreamConnectDurations))
         case .upstreamResponseStart: one(.histogram(loops.upstreamResponseStarts))

@@ -15,7 +15,6 @@ struct MetricsSnapshot: Sendable {
     let activeRequests: [LabelledLevel]
 
     let queueDurations: HistogramSnapshot
-    let queueLength: Int64
     let slotsBusy: Int64
     let slotsBusyNanoseconds: UInt64
 
@@ -59,7 +58,6 @@ struct MetricsSnapshot: Sendable {
         activeRequests = loops.levels { $0.activeRequests.level(of: $1 as Method) }
 
         queueDurations = loops.histogram { $0.add($1.queueDurations) }
-        queueLength = loops.reduce(0) { $0 &+ $1.queueLength.value }
         slotsBusy = loops.reduce(0) { $0 &+ $1.slotsBusy.value }
         slotsBusyNanoseconds = loops.sum { $0.slotsBusyNanoseconds.value }
 

@@ -26,7 +26,7 @@ struct ProxyMetrics: Sendable {
     ///   - loops: what the event loops count; they go on while they are read.
     ///   - upstream: what the last probe found.
     ///   - sight: what was seen of upstream from outside.
-    ///   - slots: how many requests may be in the application.
+    ///   - gate: slots and queue; `nil` where the slots never have a bound.
     ///   - process: the process's own numbers; `nil`, when the kernel does not tell them, leaves
     ///     the `process_*` families without series.
     ///   - now: the time, on the clock that the loops' metrics were made with.
@@ -35,7 +35,7 @@ struct ProxyMetrics: Sendable {
         of loops: [LoopMetrics],
         upstream: UpstreamHealth,
         sight: UpstreamSight,
-        slots: SlotLimit,
+        gate: SlotGate.Occupancy?,
         process: ProcessStatistics?,
         now: UInt64
     ) -> [UInt8] {
@@ -44,7 +44,7 @@ struct ProxyMetrics: Sendable {
             upstream: upstream,
             sight: sight,
             process: process,
-            slots: slots,
+            gate: gate,
             version: version
         )
         var page = TextExposition()

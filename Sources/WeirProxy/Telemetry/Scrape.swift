@@ -10,8 +10,8 @@ struct Scrape: Sendable {
     var sight: UpstreamSight
     /// The process's own numbers, where the kernel tells them.
     var process: ProcessStatistics?
-    /// Requests that may be in the application at a time.
-    var slots: SlotLimit
+    /// Slots and queue; `nil` where the slots never have a bound.
+    var gate: SlotGate.Occupancy?
     /// The version of weir.
     var version: String
     /// Series that could not be written to the page so far.

@@ -30,7 +30,6 @@ extension ProxyLoop {
         case .queued(let ticket):
             exchanges[exchange].slot = .awaited(ticket)
             exchanges[exchange].stage = .queued
-            metrics.queued()
             return .queued
         }
     }
@@ -40,7 +39,6 @@ extension ProxyLoop {
     func resumeGranted() {
         guard let gate else { return }
         while let exchange = gate.takeGranted(by: number) {
-            metrics.unqueued()
             metrics.dequeued(nanoseconds: now &- exchanges[exchange].readyAt)
             takeSlot(exchange)
             exchanges[exchange].stage = .awaitingHead
@@ -59,9 +57,7 @@ extension ProxyLoop {
     func leaveSlot(_ exchange: SlabIndex<Exchange>) {
         switch exchanges[exchange].slot {
         case .none: return
-        case .awaited(let ticket):
-            gate?.withdraw(ticket, of: number)
-            metrics.unqueued()
+        case .awaited(let ticket): gate?.withdraw(ticket, of: number)
         case .held:
             gate?.leave(from: number)
             metrics.slotLeft(nanoseconds: now &- exchanges[exchange].grantedAt)

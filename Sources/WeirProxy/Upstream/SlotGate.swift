@@ -24,6 +24,15 @@ final class SlotGate: Sendable {
         case full
     }
 
+    /// How full the gate is, at one moment.
+    struct Occupancy: Equatable, Sendable {
+        var slots = SlotLimit.unlimited
+        /// Those that were granted a slot and have not left.
+        var insideCount = 0
+        /// Those that wait for one.
+        var queueCount = 0
+    }
+
     fileprivate struct Waiter: BitwiseCopyable {
         var loop = 0
         var exchange = SlabIndex<Exchange>.none
@@ -140,6 +149,17 @@ final class SlotGate: Sendable {
             return loops
         }
         for loop in woken { wakeups[loop].signal() }
+    }
+
+    /// How full it is.
+    var occupancy: Occupancy {
+        state.withLock { state in
+            Occupancy(
+                slots: state.slots,
+                insideCount: state.insideCount,
+                queueCount: state.queueCount
+            )
+        }
     }
 
     /// The next exchange of a loop that has been granted a slot since it last asked.

@@ -20,7 +20,7 @@ struct Page {
         version: String = "1.2.3",
         upstream: UpstreamHealth = .up,
         sight: UpstreamSight = UpstreamSight(),
-        slots: SlotLimit = .unlimited,
+        gate: SlotGate.Occupancy? = nil,
         process: ProcessStatistics? = nil,
         now: UInt64 = 0
     ) {
@@ -29,7 +29,7 @@ struct Page {
                 of: loops,
                 upstream: upstream,
                 sight: sight,
-                slots: slots,
+                gate: gate,
                 process: process,
                 now: now
             )

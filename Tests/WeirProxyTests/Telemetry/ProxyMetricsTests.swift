@@ -145,11 +145,25 @@ struct ProxyMetricsTests {
     }
 
     @Test(
-        "shows the slots in force",
-        arguments: [(SlotLimit.bounded(12), "12"), (.unlimited, "+Inf")]
+        "shows the slots in force, and how many are taken and wanted",
+        arguments: [
+            (.bounded(12), 12, 3, ["12", "12", "3"]), (.unlimited, 5, 0, ["+Inf", "5", "0"]),
+        ] as [(SlotLimit, Int, Int, [String])]
     )
-    func showsSlots(slots: SlotLimit, value: String) {
-        #expect(Page(of: [], slots: slots).values["weir_slots"] == value)
+    func showsSlots(slots: SlotLimit, inside: Int, queued: Int, expected: [String]) {
+        let gate = SlotGate.Occupancy(slots: slots, insideCount: inside, queueCount: queued)
+        let values = Page(of: [], gate: gate).values
+        let shown = ["weir_slots", "weir_slots_busy", "weir_queue_length"].map { values[$0] }
+        #expect(shown == expected)
+    }
+
+    @Test("counts who is in the application also without a bound")
+    func countsWithoutGate() {
+        let loops = [LoopMetrics(now: 0), LoopMetrics(now: 0)]
+        for loop in loops { loop.slotTaken() }
+        let values = Page(of: loops).values
+        let shown = ["weir_slots", "weir_slots_busy", "weir_queue_length"].map { values[$0] }
+        #expect(shown == ["+Inf", "2", "0"])
     }
 
     @Test("says whether upstream is up", arguments: [(UpstreamHealth.up, "1"), (.down, "0")])

@@ -43,6 +43,17 @@ import WeirIO
         #expect(gate.enter(exchange(4), of: 1) == .granted)
     }
 
+    @Test("tells how full it is; who was granted a slot has it before its loop knows")
+    func showsOccupancy() throws {
+        let gate = try gate(slots: 2)
+        for number in 1...5 { _ = gate.enter(exchange(UInt32(number)), of: number % 2) }
+        #expect(gate.occupancy == .init(slots: .bounded(2), insideCount: 2, queueCount: 3))
+        gate.leave(from: 1)
+        #expect(gate.occupancy == .init(slots: .bounded(2), insideCount: 2, queueCount: 2))
+        #expect(gate.takeGranted(by: 1) == exchange(3))
+        #expect(gate.occupancy == .init(slots: .bounded(2), insideCount: 2, queueCount: 2))
+    }
+
     @Test("serves the queue in the order of arrival, over all loops")
     func servesInOrder() throws {
         let gate = try gate(slots: 1)
