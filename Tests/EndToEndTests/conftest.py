@@ -111,6 +111,24 @@ def stand(stands: Callable[..., Stand]) -> Stand:
     return stands()
 
 
+@pytest.fixture
+def buffering(stands: Callable[..., Stand]) -> Iterator[Callable[..., Stand]]:
+    """Gives stands as `stands` does; in the end each has given back all memory and every file."""
+    used: dict[Stand, float] = {}
+
+    def stand(**options: object) -> Stand:
+        one = stands(**options)
+        used.setdefault(one, one.proxy.sum("weir_buffer_bytes"))
+        return one
+
+    yield stand
+    for one, before in used.items():
+        if one.proxy.exit_status is None:
+            one.proxy.expect("weir_spill_files", 0)
+            one.proxy.expect("weir_spill_bytes", 0)
+            one.proxy.expect("weir_buffer_bytes", before)
+
+
 @dataclass
 class Observed:
     """A pod after its traffic, and the Prometheus that watched it."""
