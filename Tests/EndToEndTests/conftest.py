@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import process
+from support.buffering import resting_bytes
 from support.client import fetch, request
 from support.gunicorn import Gunicorn
 from support.prometheus import Prometheus
@@ -114,19 +115,19 @@ def stand(stands: Callable[..., Stand]) -> Stand:
 @pytest.fixture
 def buffering(stands: Callable[..., Stand]) -> Iterator[Callable[..., Stand]]:
     """Gives stands as `stands` does; in the end each has given back all memory and every file."""
-    used: dict[Stand, float] = {}
+    used: dict[Stand, int] = {}
 
     def stand(**options: object) -> Stand:
         one = stands(**options)
-        used.setdefault(one, one.proxy.sum("weir_buffer_bytes"))
+        used[one] = resting_bytes(int(options.get("threads", 1)))
         return one
 
     yield stand
-    for one, before in used.items():
+    for one, resting in used.items():
         if one.proxy.exit_status is None:
             one.proxy.expect("weir_spill_files", 0)
             one.proxy.expect("weir_spill_bytes", 0)
-            one.proxy.expect("weir_buffer_bytes", before)
+            one.proxy.expect("weir_buffer_bytes", resting)
 
 
 @dataclass

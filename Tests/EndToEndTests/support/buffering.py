@@ -22,6 +22,14 @@ LARGE = hashlib.shake_128(b"a large body").digest(16 * MIB)
 PIECE = 10_007
 """The size of chunks: no buffer is a multiple of it."""
 
+SLACK = 256 * KIB
+"""What `weir_buffer_bytes` may count beyond `--buffer-memory`: heads, and blocks that are not full."""
+
+
+def resting_bytes(threads: int) -> int:
+    """`weir_buffer_bytes` of a weir that keeps nothing."""
+    return threads * 144 * KIB
+
 
 def head_of(target: str, framing: str, size: int, method: str = "POST", **fields: str) -> bytes:
     """The head of an upload of `size` bytes."""

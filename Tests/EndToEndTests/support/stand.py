@@ -102,6 +102,8 @@ class Stand:
             "weir_connections",
             "weir_upstream_connections",
             "weir_tunnels",
+            "weir_spill_files",
+            "weir_spill_bytes",
         ):
             self.proxy.expect(name, 0)
 
