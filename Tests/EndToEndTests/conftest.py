@@ -107,9 +107,9 @@ def stands(
 
 
 @pytest.fixture
-def stand(stands: Callable[..., Stand]) -> Stand:
-    """The stand with the defaults and one thread."""
-    return stands()
+def stand(request: pytest.FixtureRequest, stands: Callable[..., Stand]) -> Stand:
+    """The stand with the defaults and one thread, or with the options of a mark."""
+    return stands(**getattr(request, "param", {}))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ ADDED = {
 VARYING = re.compile(r"(?<=boundary=)[-0-9a-f]+|-{20,}[-0-9a-f]+|(?<=Expires=)[^;]+")
 """Boundaries that a client makes up, and times that are counted from now."""
 
-FRAMING = {"connection", "content-length", "keep-alive", "te", "transfer-encoding"}
+FRAMING = {"connection", "content-length", "expect", "keep-alive", "te", "transfer-encoding"}
 """Fields of a request that each hop writes anew."""
 
 

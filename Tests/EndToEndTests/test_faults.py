@@ -463,7 +463,8 @@ def test_slow_head_is_408(weir, upstream, dripping):
     assert proxy.sum("flask_request_duration_count") == 0
 
 
-def test_slow_body_is_408(weir, upstream):
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
+def test_slow_body_is_408(weir, upstream, request_buffer):
     """RFC 9110 §15.5.9; the upstream never sees a whole request."""
     ended = threading.Event()
 
@@ -474,7 +475,7 @@ def test_slow_body_is_408(weir, upstream):
             ended.set()
 
     app = upstream(script)
-    proxy = weir(app, body_timeout="400ms")
+    proxy = weir(app, body_timeout="400ms", request_buffer=request_buffer)
     with RawClient(proxy.address) as client:
         begun = time.monotonic()
         client.send(request("/", "POST", Content_Length="100") + b"only this")
@@ -489,11 +490,12 @@ def test_slow_body_is_408(weir, upstream):
     proxy.expect("flask_response_code", 1, status="408")
 
 
-def test_body_that_keeps_coming_is_not_slow(weir, upstream):
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
+def test_body_that_keeps_coming_is_not_slow(weir, upstream, request_buffer):
     """--body-timeout runs between two reads."""
     app = upstream()
     body = b"0123456789" * 2
-    with RawClient(weir(app, body_timeout="400ms").address) as client:
+    with RawClient(weir(app, body_timeout="400ms", request_buffer=request_buffer).address) as client:
         client.send(request("/", "POST", Content_Length=str(len(body))))
         begun = time.monotonic()
         drip(client, body)
@@ -648,11 +650,12 @@ REQUEST_CHUNKS = {
 }
 
 
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
 @pytest.mark.parametrize("chunks", REQUEST_CHUNKS.values(), ids=REQUEST_CHUNKS.keys())
-def test_broken_chunk_of_a_request_is_400(weir, upstream, chunks):
+def test_broken_chunk_of_a_request_is_400(weir, upstream, chunks, request_buffer):
     """RFC 9112 §7.1, §7.1.1; upstream never sees a whole request, nor what follows."""
     app = upstream()
-    proxy = weir(app, threads=1)
+    proxy = weir(app, threads=1, request_buffer=request_buffer)
     with RawClient(proxy.address) as client:
         head = request("/", "POST", Transfer_Encoding="chunked")
         with contextlib.suppress(ConnectionError):
@@ -730,10 +733,11 @@ def test_body_limit_is_413_by_length(weir, upstream):
     )
 
 
-def test_body_limit_is_413_in_chunks(weir, upstream):
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
+def test_body_limit_is_413_in_chunks(weir, upstream, request_buffer):
     """RFC 9110 §15.5.14: known only on the way; upstream never sees a whole request."""
     app = upstream()
-    proxy = weir(app, max_body="1k", threads=1)
+    proxy = weir(app, max_body="1k", threads=1, request_buffer=request_buffer)
     head = request("/", "POST", Transfer_Encoding="chunked")
     assert fetch(proxy.address, head + chunked(b"b" * 1000, b"b" * 24)).status == 200
     with RawClient(proxy.address) as client:

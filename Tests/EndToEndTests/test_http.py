@@ -195,11 +195,12 @@ WHOLE = [
 ]
 
 
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
 @pytest.mark.parametrize(("message", "body"), WHOLE)
-def test_a_request_may_be_cut_at_every_byte(weir, upstream, message, body):
+def test_a_request_may_be_cut_at_every_byte(weir, upstream, message, body, request_buffer):
     """TCP keeps no boundaries: two reads, the cut anywhere."""
     app = upstream()
-    with RawClient(weir(app, threads=1).address) as client:
+    with RawClient(weir(app, threads=1, request_buffer=request_buffer).address) as client:
         for cut in range(1, len(message)):
             client.send_cut(message, cut)
             response = client.read_response()
@@ -209,11 +210,12 @@ def test_a_request_may_be_cut_at_every_byte(weir, upstream, message, body):
     assert len({arrived.line for arrived in app.requests}) == 1
 
 
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
 @pytest.mark.parametrize(("message", "body"), WHOLE)
-def test_a_request_may_arrive_byte_by_byte(weir, upstream, message, body):
+def test_a_request_may_arrive_byte_by_byte(weir, upstream, message, body, request_buffer):
     """Every read gives one byte."""
     app = upstream()
-    with RawClient(weir(app, threads=1).address) as client:
+    with RawClient(weir(app, threads=1, request_buffer=request_buffer).address) as client:
         client.send_cut(message, *range(1, len(message)))
         assert client.read_response().status == 200
     assert bytes(app.only.body) == body
@@ -443,8 +445,9 @@ def test_chunk_extensions_and_trailers_do_not_disturb_a_response(weir, upstream)
     assert app.connections == 1
 
 
+@pytest.mark.parametrize("response_buffer", [0, "1m"])
 @pytest.mark.parametrize("size", [0, 1, 16_383, 16_384, 16_385, 65_535, 65_536, 1_000_003])
-def test_response_bodies_of_every_size_arrive_whole(weir, upstream, size):
+def test_response_bodies_of_every_size_arrive_whole(weir, upstream, size, response_buffer):
     """On either side of the sizes that buffers tend to have."""
     body = hashlib.shake_128(b"weir").digest(size)
     sized = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (size, body)
@@ -455,7 +458,7 @@ def test_response_bodies_of_every_size_arrive_whole(weir, upstream, size):
         while True:
             peer.send(sized if peer.read_request().target == "/sized" else in_chunks)
 
-    with RawClient(weir(upstream(script)).address) as client:
+    with RawClient(weir(upstream(script), response_buffer=response_buffer).address) as client:
         assert client.exchange(request("/sized")).body == body
         assert client.exchange(request("/chunked")).body == body
 
@@ -485,7 +488,7 @@ def test_continue_reaches_a_client_that_waits_for_it(weir, upstream):
         peer.send(OK)
 
     app = upstream(script)
-    with RawClient(weir(app).address) as client:
+    with RawClient(weir(app, request_buffer=0).address) as client:
         client.send(request("/", "POST", Content_Length="5", Expect="100-continue"))
         assert client.read_head().status == 100
         client.send(b"12345")
@@ -502,7 +505,7 @@ def test_refused_expectation_leaves_no_body_behind(weir, upstream):
         peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
 
     app = upstream(script)
-    with RawClient(weir(app).address) as client:
+    with RawClient(weir(app, request_buffer=0).address) as client:
         client.send(request("/", "POST", Content_Length="60", Expect="100-continue"))
         response = client.read_response()
         assert (response.status, response.body) == (403, b"no")
@@ -553,12 +556,13 @@ def test_a_response_without_reason_or_its_space_is_passed_on(weir, upstream):
     assert (response.status, response.reason, response.body) == (200, "", b"ok")
 
 
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
 @pytest.mark.parametrize("size", [1, 16_384, 65_536, 1_000_003])
-def test_request_bodies_of_every_size_arrive_whole(weir, upstream, size):
+def test_request_bodies_of_every_size_arrive_whole(weir, upstream, size, request_buffer):
     """By length and in chunks."""
     body = hashlib.shake_128(b"weir").digest(size)
     app = upstream()
-    with RawClient(weir(app).address) as client:
+    with RawClient(weir(app, request_buffer=request_buffer).address) as client:
         assert client.exchange(request("/", "PUT", body)).status == 200
         pieces = [body[start : start + 10_007] for start in range(0, size, 10_007)]
         message = request("/", "PUT", Transfer_Encoding="chunked") + chunked(*pieces)
@@ -579,7 +583,7 @@ def test_bodies_stream_both_ways_at_once(weir, upstream):
         peer.send(b"4\r\nlast\r\n0\r\n\r\n")
 
     app = upstream(script)
-    with RawClient(weir(app).address) as client:
+    with RawClient(weir(app, request_buffer=0).address) as client:
         client.send(request("/", "POST", Content_Length="2000") + b"a" * 1000)
         assert halfway.wait(10)
         head = client.read_head()
@@ -647,7 +651,7 @@ def test_client_that_does_not_read_stops_the_response(weir, upstream, framing):
         if framing == "chunked":
             peer.send(b"0\r\n\r\n")
 
-    proxy = weir(upstream(script), threads=1)
+    proxy = weir(upstream(script), threads=1, response_buffer=0)
     proxy.metrics()
     before = proxy.resident_bytes
     with RawClient(proxy.address, receive_buffer=65_536) as client:
@@ -689,7 +693,7 @@ def test_slow_upstream_stops_the_upload(weir, upstream, framing):
                 arrived.raw_body.clear()
         peer.send(OK)
 
-    proxy = weir(upstream(script, receive_buffer=65_536), threads=1)
+    proxy = weir(upstream(script, receive_buffer=65_536), threads=1, request_buffer=0)
     proxy.metrics()
     before = proxy.resident_bytes
     sent = [0]
@@ -736,7 +740,7 @@ def test_client_that_leaves_during_the_response_frees_the_upstream(weir, upstrea
         finally:
             ended.set()
 
-    proxy = weir(upstream(script), threads=1)
+    proxy = weir(upstream(script), threads=1, response_buffer=0)
     client = RawClient(proxy.address, receive_buffer=65_536)
     client.send(request())
     assert client.read_head().status == 200
@@ -786,7 +790,7 @@ def test_upload_cut_short_never_looks_complete_upstream(weir, upstream, framing,
             ended.set()
 
     app = upstream(script)
-    proxy = weir(app, threads=1)
+    proxy = weir(app, threads=1, request_buffer=0)
     client = RawClient(proxy.address)
     if framing == "length":
         client.send(request("/", "POST", Content_Length="20") + b"0123456789")

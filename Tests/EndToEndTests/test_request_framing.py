@@ -4,6 +4,7 @@
 import contextlib
 
 import pytest
+from support.buffering import EITHER
 from support.client import chunked, request
 from support.upstream import OK
 
@@ -204,6 +205,7 @@ def test_coding_in_http_1_0_is_400(stand, connection):
     stand.refuse(head + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS, 400)
 
 
+@EITHER
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PUT", "PATCH", "get", "X"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_body_belongs_to_its_request_whatever_the_method(stand, method, framing):
@@ -251,6 +253,7 @@ GOOD_CHUNKS = {
 }
 
 
+@EITHER
 @pytest.mark.parametrize(("chunks", "body"), GOOD_CHUNKS.values(), ids=GOOD_CHUNKS.keys())
 def test_chunks_arrive_as_one_body(stand, chunks, body):
     """RFC 9112 §7.1: and the next request is where the last trailer ended."""
@@ -262,6 +265,7 @@ def test_chunks_arrive_as_one_body(stand, chunks, body):
     assert [bytes(one.body) for one in stand.arrived(target)] == [body, b""]
 
 
+@EITHER
 @pytest.mark.parametrize("name", ["one byte each", "extension in quotes", "trailers"])
 def test_chunks_may_be_cut_at_every_byte(stand, name):
     """RFC 9112 §7.1: size, extension, data, line ends and trailers in two reads."""
@@ -336,12 +340,17 @@ BAD_CHUNKS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("stand", "begun"), [({"request_buffer": 0}, True), ({}, False)], ids=["streamed", "collected"],
+    indirect=["stand"],
+)  # fmt: skip
 @pytest.mark.parametrize("chunks", BAD_CHUNKS.values(), ids=BAD_CHUNKS.keys())
-def test_broken_chunk_is_refused(stand, chunks):
-    """RFC 9112 §7.1: 400 (or 431 for size, RFC 6585 §5); upstream never sees a whole request."""
-    stand.refuse(request("/", "POST", Transfer_Encoding="chunked") + chunks, 400, 431, begun=True)
+def test_broken_chunk_is_refused(stand, begun, chunks):
+    """RFC 9112 §7.1: 400 (or 431 for size, RFC 6585 §5); upstream sees no whole request, none at all of what is collected."""
+    stand.refuse(request("/", "POST", Transfer_Encoding="chunked") + chunks, 400, 431, begun=begun)
 
 
+@EITHER
 @pytest.mark.parametrize(
     "size", [b"fffffffffffffff", b"7ffffffffffffff", b"ffffffff", b"80000000", b"100000000"]
 )
@@ -369,6 +378,7 @@ FORBIDDEN_TRAILERS = [
 ]  # fmt: skip
 
 
+@EITHER
 @pytest.mark.parametrize("trailer", FORBIDDEN_TRAILERS, ids=ascii)
 def test_trailer_never_becomes_a_field(stand, trailer):
     """RFC 9110 §6.5.1, §6.5.2: dropped or refused, never merged, and never the framing of what follows."""

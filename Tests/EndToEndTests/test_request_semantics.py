@@ -5,6 +5,7 @@ import contextlib
 import threading
 
 import pytest
+from support.buffering import EITHER, STREAMED
 from support.client import Truncated, chunked, request
 from support.upstream import OK, Arrived, Peer
 from support.waiting import settled
@@ -338,6 +339,7 @@ def waits_for_body(peer: Peer, arrived: Arrived) -> None:
     peer.send(OK)
 
 
+@EITHER
 @pytest.mark.parametrize("value", ["100-continue", "100-Continue", "100-CONTINUE"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_continue_is_asked_for_in_any_case(stand, value, framing):
@@ -354,6 +356,7 @@ def test_continue_is_asked_for_in_any_case(stand, value, framing):
     assert [bytes(one.body) for one in stand.arrived(target)] == [b"abc", b"abc"]
 
 
+@EITHER
 def test_body_that_does_not_wait_is_taken(stand):
     """RFC 9110 §10.1.1: the client need not wait; at most one 100."""
     target = stand.play(waits_for_body, keeps=True)
@@ -365,6 +368,7 @@ def test_body_that_does_not_wait_is_taken(stand):
     assert [bytes(one.body) for one in stand.arrived(target)] == [b"abc", b""]
 
 
+@EITHER
 @pytest.mark.parametrize(
     "head", [b"POST %b HTTP/1.0\r\nHost: w\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc"]
 )
@@ -376,6 +380,7 @@ def test_http_1_0_expects_nothing(stand, head):
     assert bytes(stand.arrived(target)[0].body) == b"abc"
 
 
+@EITHER
 @pytest.mark.parametrize("fields", [{}, {"Content_Length": "0"}])
 def test_continue_without_a_body_is_answered(stand, fields):
     """RFC 9110 §10.1.1: nobody waits for anything."""
@@ -397,6 +402,7 @@ def test_unknown_expectation_is_417(stand, value, body):
     assert len(stand.app.requests) == seen
 
 
+@STREAMED
 def test_final_answer_instead_of_continue_frees_both_sides(stand):
     """RFC 9110 §10.1.1: the unsent body is not waited for; that upstream connection is not used again."""
 
@@ -416,6 +422,7 @@ def test_final_answer_instead_of_continue_frees_both_sides(stand):
     assert stand.fetch(request()).body == b"ok"
 
 
+@STREAMED
 def test_weir_says_continue_when_the_app_says_nothing(stand):
     """RFC 9110 §10.1.1: a client that waits for 100 before an app that waits for the body is not stuck."""
 
@@ -437,6 +444,7 @@ def test_weir_says_continue_when_the_app_says_nothing(stand):
 PAUSE_SECONDS = 1.4
 
 
+@STREAMED
 def test_client_may_pause_after_the_continue_of_the_app(stand):
     """RFC 9110 §10.1.1: the wait for a 100 is over with it; the body has --body-timeout."""
 
@@ -454,6 +462,7 @@ def test_client_may_pause_after_the_continue_of_the_app(stand):
         assert client.read_response().status == 200
 
 
+@STREAMED
 def test_early_answer_ends_the_wait_for_a_continue(stand):
     """RFC 9110 §10.1.1: no 100 comes in the middle of a response, and it is not cut off."""
     goes_on = threading.Event()
@@ -473,6 +482,7 @@ def test_early_answer_ends_the_wait_for_a_continue(stand):
         assert (head.status, client.read_exactly(2)) == (200, b"cd")
 
 
+@STREAMED
 def test_app_that_dies_before_continue_is_502(stand):
     """RFC 9110 §15.6.3: the body was never sent, and is not read as a request."""
 
@@ -491,6 +501,7 @@ def test_app_that_dies_before_continue_is_502(stand):
     assert stand.arrived("/smuggled") == []
 
 
+@STREAMED
 def test_client_that_leaves_instead_of_continuing_frees_the_app(stand):
     """RFC 9110 §10.1.1: upstream's connection ends, nothing looks complete."""
     ended = threading.Event()

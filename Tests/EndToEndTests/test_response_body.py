@@ -5,6 +5,7 @@ import contextlib
 import threading
 
 import pytest
+from support.buffering import EITHER, STREAMED
 from support.client import Truncated, chunked, request
 from support.upstream import OK, Arrived, Peer
 from support.waiting import eventually_equal
@@ -265,6 +266,7 @@ EARLY = {
 }
 
 
+@STREAMED
 @pytest.mark.parametrize(
     ("response", "leave"),
     [(text, leave) for text in EARLY.values() for leave in ("closes",
@@ -298,6 +300,7 @@ def test_answer_before_the_end_of_an_upload_arrives_whole(stand, response, leave
     assert not stand.arrived(target)[0].complete
 
 
+@STREAMED
 @pytest.mark.parametrize("first", ["reads", "sends"])
 def test_client_that_goes_on_uploading_gets_the_early_answer(stand, first):
     """RFC 9112 §9.6: whether it reads beside its upload or only behind it, no reset destroys the 413."""
@@ -323,6 +326,7 @@ def test_client_that_goes_on_uploading_gets_the_early_answer(stand, first):
         assert not sender.is_alive()
 
 
+@EITHER
 def test_early_answer_and_a_whole_upload_keep_the_client(stand):
     """RFC 9112 §9.3: both messages are whole in the end, so nothing has to be closed but by choice."""
 
@@ -341,6 +345,7 @@ def test_early_answer_and_a_whole_upload_keep_the_client(stand):
     assert stand.fetch(request()).body == b"ok"
 
 
+@STREAMED
 def test_request_behind_an_upload_that_was_answered_early_is_not_served(stand):
     """RFC 9112 §9.3.2: once an answer says close, the rest of the connection is only read to be forgotten."""
 

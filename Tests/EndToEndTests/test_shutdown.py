@@ -54,7 +54,7 @@ def test_every_request_in_flight_finishes(weir, upstream):
         peer.send(b"re")
 
     app = upstream(script)
-    proxy = weir(app, threads=4, drain_timeout="20s")
+    proxy = weir(app, threads=4, drain_timeout="20s", request_buffer=0)
     clients = [RawClient(proxy.address) for _ in range(20)]
     for client in clients:
         client.send(request("/", "POST", Content_Length="6") + b"abc")

@@ -153,7 +153,7 @@ def test_client_that_leaves_the_queue_never_reaches_upstream(weir, held, leave, 
 
 def test_upload_waits_in_its_socket(weir, held):
     """A body that is not there yet is read when the slot is granted, whole and in order."""
-    proxy = weir(held.address, threads=1, slots=1)
+    proxy = weir(held.address, threads=1, slots=1, request_buffer=0)
     body = bytes(range(256)) * 4096
     with RawClient(proxy.address) as first, RawClient(proxy.address) as second:
         first.send(request("/first"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import soak
+from support.buffering import resting_bytes
 from support.metrics import Exposition
 from support.soak import Tally
 from support.upstream import ScriptedUpstream
@@ -15,12 +16,22 @@ from support.waiting import eventually_equal, settled
 from support.weir import Weir
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "6"))
-"""How long the traffic lasts: two rounds over TCP, two over a unix socket; `make sanitize` has 60."""
+"""How long the traffic lasts: two rounds in each mode; `make sanitize` has 60."""
 
 SEED = os.environ.get("SOAK_SEED") or str(random.randrange(10**9))
 """A failure names it; with the same seed the clients draw the same plans."""
 
 THREADS = 2
+
+MODES = {
+    "default, tcp": {},
+    "streaming, unix": {"request_buffer": 0, "response_buffer": 0},
+    "spilling, unix": {
+        "request_buffer": "16k", "response_buffer": "16k", "buffer_memory": "128k", "spill_limit": "512k",
+    },
+}  # fmt: skip
+"""How bodies are kept, and over what upstream is reached. Little is in memory in the last one, some in files,
+and what does not fit there streams."""
 
 GROWTH_BYTES_MAX = int(os.environ.get("SOAK_GROWTH_BYTES", 1024 * 1024))
 """How much resident memory the second round may add: what the allocator makes of another interleaving. A
@@ -45,7 +56,9 @@ def assert_at_rest(weir: Weir, before: Counter[str]) -> None:
     weir.expect("weir_tunnels", 0)
     for state in ("connecting", "active", "idle"):
         weir.expect("weir_upstream_connections", 0, state=state)
-    weir.expect("weir_buffer_bytes", THREADS * 144 * 1024)
+    weir.expect("weir_buffer_bytes", resting_bytes(THREADS))
+    weir.expect("weir_spill_files", 0)
+    weir.expect("weir_spill_bytes", 0)
     eventually_equal(lambda: descriptors(weir), before, "open descriptors")
 
 
@@ -81,21 +94,22 @@ def assert_adds_up(after: Exposition, tally: Tally, upstream: ScriptedUpstream) 
     assert reached <= arrived <= forwarded
 
 
-@pytest.mark.parametrize("over", ["tcp", "unix"])
-def test_nothing_leaks_and_every_counter_adds_up(weir, upstream, short_path, over):
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_leaks_and_every_counter_adds_up(weir, upstream, short_path, mode):
     """Two equal rounds; after each weir holds what it held before."""
     print(f"SOAK_SEED={SEED}")
-    app = upstream(soak.serve, address=None if over == "tcp" else f"unix:{short_path / 'app.sock'}")
-    proxy = weir(app, threads=THREADS, upstream_idle_timeout="500ms")
+    app = upstream(soak.serve, address=f"unix:{short_path / 'app.sock'}" if "unix" in mode else None)
+    proxy = weir(app, threads=THREADS, upstream_idle_timeout="500ms", **MODES[mode])
     settled(lambda: descriptors(proxy).total(), "descriptors, of which one was readiness asked on")
     before = descriptors(proxy)
     total, resident = Tally(), []
     for _ in range(2):
-        total.add(soak.send_mix(proxy.address, SEED, SECONDS / 4))
+        total.add(soak.send_mix(proxy.address, SEED, SECONDS / (2 * len(MODES))))
         assert_at_rest(proxy, before)
         resident.append(proxy.resident_bytes)
     assert_adds_up(proxy.metrics(), total, app)
     assert resident[1] - resident[0] <= GROWTH_BYTES_MAX, resident
+    assert (proxy.sum("weir_spill_failures_total") > 0) == mode.startswith("spilling"), "as its name says"
     print(f"{total.least} to {total.most} requests, {total.connections} connections, resident {resident}")
     # In a build with a sanitizer this is when it tells of leaks.
     proxy.signal(signal.SIGTERM)

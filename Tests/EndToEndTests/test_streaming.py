@@ -4,6 +4,7 @@
 import threading
 
 import pytest
+from support.buffering import STREAMED
 from support.client import RawClient, Truncated, request
 from support.upstream import OK, Arrived, Peer
 
@@ -164,6 +165,7 @@ def test_empty_chunks_are_never_passed_on(stand):
 # Uploads
 
 
+@STREAMED
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_each_piece_of_an_upload_arrives_before_the_next_is_sent(stand, framing):
     """RFC 9112 §6: head first, then each piece as it comes, the answer last."""
@@ -194,6 +196,7 @@ def test_each_piece_of_an_upload_arrives_before_the_next_is_sent(stand, framing)
     assert bytes(stand.arrived(target)[0].body) == b"".join(b"%d" % number * 10 for number in range(5))
 
 
+@STREAMED
 def test_conversation_over_one_exchange(stand):
     """RFC 9112 §9.3: request and response bodies advance turn by turn."""
 

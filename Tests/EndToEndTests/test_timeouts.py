@@ -89,6 +89,7 @@ def test_slow_heads_keep_nobody_from_being_served(stands):
 # Bodies
 
 
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
 @pytest.mark.parametrize(
     ("fields", "part"),
     [
@@ -103,9 +104,9 @@ def test_slow_heads_keep_nobody_from_being_served(stands):
     ],
     ids=lambda value: ascii(value) if isinstance(value, bytes) else "",
 )
-def test_body_that_stops_is_408(stands, fields, part):
+def test_body_that_stops_is_408(stands, fields, part, request_buffer):
     """RFC 9110 §15.5.9: in data, sizes and trailers alike; upstream never sees it whole."""
-    stand = stands(body_timeout=SHORT)
+    stand = stands(body_timeout=SHORT, request_buffer=request_buffer)
     target = stand.answer(OK)
     with stand.client() as client:
         client.send(request(target, "POST", **fields) + part)
@@ -113,9 +114,10 @@ def test_body_that_stops_is_408(stands, fields, part):
     assert not any(one.complete for one in stand.arrived(target))
 
 
-def test_body_that_drips_is_taken(stands):
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
+def test_body_that_drips_is_taken(stands, request_buffer):
     """--body-timeout is the pause between two reads, not the time of all."""
-    stand = stands(body_timeout=LONGER)
+    stand = stands(body_timeout=LONGER, request_buffer=request_buffer)
     target = stand.answer(OK)
     with stand.client() as client:
         client.send(request(target, "POST", Content_Length="10"))
@@ -124,9 +126,10 @@ def test_body_that_drips_is_taken(stands):
     assert bytes(stand.arrived(target)[0].body) == b"0123456789"
 
 
-def test_slow_upload_does_not_use_up_the_response_timeout(stands):
+@pytest.mark.parametrize("request_buffer", [0, "1m"])
+def test_slow_upload_does_not_use_up_the_response_timeout(stands, request_buffer):
     """--response-timeout: weir does not wait for upstream before the request is whole."""
-    stand = stands(response_timeout=SHORT)
+    stand = stands(response_timeout=SHORT, request_buffer=request_buffer)
     target = stand.answer(OK)
     with stand.client() as client:
         client.send(request(target, "POST", Content_Length="5"))
@@ -202,9 +205,10 @@ def test_response_that_drips_is_passed_on(stands):
     assert stand.fetch(request(stand.play(exchange, keeps=True))).body == b"ok"
 
 
-def test_client_that_pauses_is_no_silence_of_upstream(stands):
+@pytest.mark.parametrize("response_buffer", [0, "1m"])
+def test_client_that_pauses_is_no_silence_of_upstream(stands, response_buffer):
     """--response-timeout runs while weir waits for upstream, not while upstream waits for the client."""
-    stand = stands(response_timeout=SHORT)
+    stand = stands(response_timeout=SHORT, response_buffer=response_buffer)
     size = 32 * 1024 * 1024
     with stand.client(receive_buffer=65_536) as client:
         client.send(
@@ -215,9 +219,10 @@ def test_client_that_pauses_is_no_silence_of_upstream(stands):
         assert len(client.read_exactly(size)) == size
 
 
-def test_client_that_takes_nothing_is_cut_and_counted(stands):
+@pytest.mark.parametrize("response_buffer", [0, "1m"])
+def test_client_that_takes_nothing_is_cut_and_counted(stands, response_buffer):
     """--send-timeout: a reset, so that nobody takes what came for the whole."""
-    stand = stands(send_timeout=SHORT)
+    stand = stands(send_timeout=SHORT, response_buffer=response_buffer)
     size = 32 * 1024 * 1024
     with stand.counts("weir_gateway_errors_total", reason="send_timeout"):
         with stand.client(receive_buffer=65_536) as client:

@@ -10,10 +10,20 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from support.client import RawClient, request
 from support.process import Process
 from support.stand import Stand
 from support.upstream import OK, Arrived, Peer
+
+STREAMED = pytest.mark.parametrize(
+    "stand", [{"request_buffer": 0}], ids=["streamed"], indirect=True
+)
+"""For tests of bodies that reach upstream while they come."""
+EITHER = pytest.mark.parametrize(
+    "stand", [{"request_buffer": 0}, {}], ids=["streamed", "collected"], indirect=True
+)
+"""For tests of what holds either way."""
 
 KIB = 1024
 MIB = 1024 * 1024
