@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -128,6 +129,18 @@ def buffering(stands: Callable[..., Stand]) -> Iterator[Callable[..., Stand]]:
             one.proxy.expect("weir_spill_files", 0)
             one.proxy.expect("weir_spill_bytes", 0)
             one.proxy.expect("weir_buffer_bytes", resting)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "weir-test", str(path)]
+    if subprocess.run(mount, capture_output=True, timeout=10, check=False).returncode:
+        pytest.skip("only root may mount, and not everywhere")
+    yield path
+    subprocess.run(["umount", str(path)], timeout=10, check=True)
 
 
 @dataclass

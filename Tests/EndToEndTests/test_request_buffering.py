@@ -4,7 +4,6 @@
 import contextlib
 import random
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +39,7 @@ FRAMINGS = pytest.mark.parametrize("framing", ["length", "chunked"])
 THREADS = pytest.mark.parametrize("threads", [1, 4])
 LEAVES = pytest.mark.parametrize("leave", [RawClient.abort, RawClient.close], ids=["RST", "FIN"])
 SMALL = {"request_buffer": "64k"}
+LIMITED = {"request_buffer": "64k", "spill_limit": "128k"}
 SIZES = pytest.mark.parametrize("size", [1000, 300_000], ids=["in memory", "in a file"])
 """On either side of `SMALL`."""
 BLOCK_LINKS_MAX = KIB
@@ -238,6 +238,62 @@ def test_upstream_is_needed_only_when_the_body_is_whole(weir, upstream):
         assert client.read_response().status == 502
 
 
+@SIZES
+def test_body_is_kept_while_upstream_is_away(weir, upstream, size):
+    """--upstream-wait: a restart of gunicorn is a pause for uploads too; when it is over in vain, all is free."""
+    address = tcp_address()
+    proxy = weir(address, ready=False, threads=1, upstream_wait="20s", **SMALL)
+    hasty = weir(address, ready=False, threads=1, upstream_wait="0s", **SMALL)
+    data = head_of("/", "chunked", 0) + part("chunked", LARGE[:size]) + end("chunked")
+    with RawClient(proxy.address, timeout=20) as client, RawClient(hasty.address) as other:
+        for _ in range(2):
+            other.send(data[:500])
+            hasty.expect("http_server_active_requests", 1)
+            other.send(data[500:])
+            assert other.read_response().status == 502
+            hasty.expect("weir_spill_files", 0)
+        client.send(data[:500])
+        proxy.expect("http_server_active_requests", 1)
+        client.send(data[500:])
+        proxy.expect("weir_bytes_total", len(data), direction="receive")
+        assert not client.readable(0.3)
+        app = upstream(address=address)
+        assert client.read_response().status == 200
+    assert app.only.body == LARGE[:size]
+    proxy.expect("weir_spill_files", 0)
+
+
+@SIZES
+def test_silent_upstream_is_504_for_a_collected_body(buffering, size):
+    """RFC 9110 §15.6.5: the client's connection goes on, what was kept is free."""
+    stand = buffering(**SMALL, response_timeout="300ms")
+
+    def silent(peer: Peer, arrived: Arrived) -> None:
+        peer.read_body(arrived)
+        peer.wait_for_end()
+
+    target = stand.play(silent)
+    with stand.client() as client:
+        for _ in range(2):
+            arrive(stand, client, head_of(target, "length", size) + LARGE[: size - 1])
+            client.send(LARGE[size - 1 : size])
+            assert client.read_response().status == 504
+        assert stand.proxy.sum("weir_spill_files") == 0
+        assert client.exchange(request()).status == 200
+
+
+def test_termination_cuts_a_body_that_does_not_come(weir, upstream):
+    """Design §9: --drain-timeout, exit 1; upstream never hears of it."""
+    app = upstream()
+    proxy = weir(app, threads=1, drain_timeout="300ms", request_buffer="16k")
+    with RawClient(proxy.address) as client:
+        client.send(head_of("/", "length", 100_001) + LARGE[:100_000])
+        proxy.expect("weir_spill_files", 1)
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait() == 1
+    assert app.requests == []
+
+
 def test_termination_waits_for_the_rest_of_a_body(weir, upstream):
     """Design §9: a request that is being collected is in flight."""
     app = upstream()
@@ -345,6 +401,33 @@ def test_time_in_the_queue_begins_when_the_body_is_whole(buffering):
             client.send(b"b")
             assert client.read_response().status == 503
     assert len(stand.arrived(target)) == 1
+
+
+@SIZES
+def test_full_queue_gives_up_what_was_collected(buffering, size):
+    """--queue-limit: 503 when the body is whole; memory and file are free while others still have theirs."""
+    stand = buffering(**SMALL, slots=1, queue_limit=0)
+    target = stand.answer(OK)
+    with stand.client() as client:
+        with slot_taken(stand):
+            for _ in range(2):
+                arrive(stand, client, head_of(target, "length", size) + LARGE[: size - 1])
+                client.send(LARGE[size - 1 : size])
+                assert client.read_response().status == 503
+            stand.proxy.expect("weir_spill_files", 0)
+        assert client.exchange(request(target)).status == 200
+    assert [one.method for one in stand.arrived(target)] == ["GET"]
+
+
+def test_upload_that_pauses_is_neither_idle_nor_a_slow_head(buffering):
+    """--idle-timeout and --header-timeout are for what comes before a body."""
+    stand = buffering(**SMALL, idle_timeout="300ms", header_timeout="300ms")
+    target = stand.play(checked, keeps=True)
+    with stand.client() as client:
+        arrive(stand, client, head_of(target, "length", 3) + b"a")
+        pause()
+        client.send(b"bc")
+        assert client.read_response().body == summary(b"abc")
 
 
 # Refused, and given up
@@ -501,6 +584,25 @@ def test_100_of_upstream_is_nobody_s_after_that_of_weir(buffering):
             assert (response.status, response.interim) == (200, [])
 
 
+def test_body_that_was_asked_for_and_does_not_fit_streams(buffering):
+    """Weir has said 100 when it finds out; upstream is not told of an expectation that has been met."""
+
+    def unasked(peer: Peer, arrived: Arrived) -> None:
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        checked(peer, arrived)
+
+    stand = buffering(**LIMITED)
+    target = stand.play(unasked, keeps=True)
+    with stand.client() as client:
+        client.send(head_of(target, "chunked", 0, Expect="100-continue"))
+        assert client.read_head().status == 100
+        client.send(part("chunked", LARGE[:MIB]) + end("chunked"))
+        response = client.read_response()
+        assert (response.interim, response.body) == ([], summary(LARGE[:MIB]))
+    [arrived] = stand.arrived(target)
+    assert arrived.all("expect") == []
+
+
 def test_body_that_is_too_large_is_not_asked_for(buffering):
     """RFC 9110 §10.1.1: 413 instead of 100."""
     stand = buffering(max_body=1000)
@@ -613,6 +715,19 @@ def test_memory_is_one_for_all_bodies(buffering, threads):
         stand.proxy.expect("weir_spill_files", 0)
         stand.proxy.expect("weir_buffer_bytes", base)
     assert failures(stand) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"spill_limit": 0}], ids=["files", "no files"])
+@FRAMINGS
+def test_without_memory_bodies_still_arrive(buffering, framing, options):
+    """--buffer-memory 0: all of it is in a file, or streams."""
+    stand = buffering(buffer_memory=0, **options)
+    target = stand.play(checked, keeps=True)
+    with stand.client() as client:
+        for size in (1, 1000, 100_000, MIB):
+            arrive(stand, client, head_of(target, framing, size))
+            client.send(part(framing, LARGE[:size]) + end(framing))
+            assert client.read_response().body == summary(LARGE[:size])
 
 
 # Files
@@ -809,18 +924,6 @@ def test_upload_streams_where_no_file_can_be_made(tmp_path, unusable, framing):
         assert failures(stand) == {"system": 2}
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "weir-test", str(path)]
-    if subprocess.run(mount, capture_output=True, timeout=10, check=False).returncode:
-        pytest.skip("only root may mount, and not everywhere")
-    yield path
-    subprocess.run(["umount", str(path)], timeout=10, check=True)
-
-
 @FRAMINGS
 def test_upload_streams_when_the_disk_is_full(tmp_path, small_disk, framing):
     """write(2), ENOSPC: what is in the file comes first, then what was in hand, then the rest."""
@@ -839,8 +942,6 @@ def test_upload_streams_when_the_disk_is_full(tmp_path, small_disk, framing):
 
 
 # Streaming because of that
-
-LIMITED = {"request_buffer": "64k", "spill_limit": "128k"}
 
 
 def many_parts(framing: str) -> Iterator[bytes]:

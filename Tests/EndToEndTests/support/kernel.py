@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernel knows about the other end of a connection on this machine."""
 
+import fcntl
 import socket
 import struct
+import termios
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +25,12 @@ def has_read_all(local: Address, remote: Address) -> bool:
         return _queue_by_netlink(local, remote) == 0
     except OSError:
         return _queue_in_proc(local, remote) == 0
+
+
+def other_end_has_read_all(connection: socket.socket) -> bool:
+    """Whether the owner of the other end on this machine has read everything that was sent here."""
+    unacknowledged = struct.unpack("=i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+    return not unacknowledged and has_read_all(connection.getpeername(), connection.getsockname())
 
 
 def _queue_by_netlink(local: Address, remote: Address) -> int:
