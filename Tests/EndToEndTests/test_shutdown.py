@@ -127,6 +127,28 @@ def test_client_that_is_behind_gets_its_response_to_the_end(weir, upstream):
     assert proxy.wait() == 0
 
 
+def test_connection_ends_behind_a_response_that_had_begun(weir, upstream):
+    """RFC 9112 §9.5: its head could not announce the close; nothing is waited for behind it all the same."""
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhe")
+        peer.wait_for(release)
+        peer.send(b"re")
+
+    proxy = weir(upstream(script), drain_timeout="30s")
+    with RawClient(proxy.address) as client:
+        client.send(request())
+        head = client.read_head()
+        proxy.signal(signal.SIGTERM)
+        eventually(lambda: refuses(proxy.address), "new connections are refused")
+        release.set()
+        assert client.read_body(head) == b"here"
+        client.expect_end()
+        assert proxy.wait(5) == 0
+
+
 def test_response_of_the_drain_announces_the_close(weir, upstream):
     """RFC 9112 §9.6: `Connection: close` in the last response, when its head is sent after TERM."""
     release = threading.Event()
