@@ -213,6 +213,7 @@ extension ProxyLoop {
         }
         readClient(client)
         finishIfAtEnd(client)
+        closeIfIdle(client)
     }
 
     /// Goes on with what the client of a tunnel sent while upstream did not take it.

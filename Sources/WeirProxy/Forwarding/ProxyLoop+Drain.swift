@@ -27,8 +27,16 @@ extension ProxyLoop {
             // A request may have come that no event has told of yet.
             clients[client].isReadable = true
             readClient(client)
-            if clients[client].phase == .awaitingRequest { close(client) }
+            closeIfIdle(client)
         }
+    }
+
+    /// At a drain, closes a connection that has no request for weir.
+    func closeIfIdle(_ client: SlabIndex<ClientConnection>) {
+        guard stage == .draining, clients[client].phase == .awaitingRequest,
+            !clients[client].isReadable, !clients[client].isQueued
+        else { return }
+        close(client)
     }
 
     /// Ends everything now.
