@@ -182,8 +182,11 @@ def test_silent_upstream_is_504_after_the_response_timeout(weir, upstream):
     assert_gateway_errors(proxy, 504, 1)
 
 
-@pytest.mark.parametrize("leave", [Peer.close, Peer.reset], ids=["FIN", "RST"])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "method, leave",
+    [("GET", Peer.close), ("POST", Peer.close), ("POST", Peer.reset)],
+    ids=["GET-FIN", "POST-FIN", "POST-RST"],
+)
 def test_upstream_that_closes_before_its_head_is_502(weir, upstream, leave, method):
     """A fresh connection: no retry, the app may have acted."""
 
