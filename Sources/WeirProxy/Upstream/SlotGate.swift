@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
 internal import WeirIO
 
 /// Lets at most so many requests into gunicorn at once, over all loops; the others wait in the order
@@ -48,7 +47,7 @@ final class SlotGate: Sendable {
         var last = UInt32.max
     }
 
-    fileprivate struct State {
+    fileprivate struct State: Sendable {
         var slots: SlotLimit
         /// Those that were granted a slot and have not left, whether they know it or not.
         var insideCount = 0
@@ -65,7 +64,7 @@ final class SlotGate: Sendable {
 
     private let queueLimit: Int
     private let wakeups: [Wakeup]
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// A gate that nobody has entered.
     ///
@@ -78,7 +77,7 @@ final class SlotGate: Sendable {
         self.queueLimit = queueLimit
         self.wakeups = wakeups
         let rows = [Row](repeating: Row(), count: State.granted(wakeups.count))
-        state = Mutex(State(slots: slots, rows: rows))
+        state = Guarded(State(slots: slots, rows: rows))
     }
 
     /// Asks for a slot.
