@@ -16,7 +16,6 @@ from support.buffering import (
     LARGE,
     MIB,
     SLACK,
-    Gated,
     InParts,
     Sender,
     arrive,
