@@ -346,7 +346,7 @@ BAD_CHUNKS = {
 )  # fmt: skip
 @pytest.mark.parametrize("chunks", BAD_CHUNKS.values(), ids=BAD_CHUNKS.keys())
 def test_broken_chunk_is_refused(stand, begun, chunks):
-    """RFC 9112 §7.1: 400 (or 431 for size, RFC 6585 §5); upstream sees no whole request, none at all of what is collected."""
+    """RFC 9112 §7.1: 400 (or 431, RFC 6585 §5); upstream sees no whole request, none at all if it is collected."""
     stand.refuse(request("/", "POST", Transfer_Encoding="chunked") + chunks, 400, 431, begun=begun)
 
 
