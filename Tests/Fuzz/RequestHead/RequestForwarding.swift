@@ -8,6 +8,7 @@ struct RequestForwarding {
     private let limits: HeadLimits
     private let whole: RequestReading
     private let received: PlainHead
+    private let framing: MessageFraming
     private let context: ForwardingContext
 
     /// What concerns one connection only, what CGI confuses, and what weir writes anew: how each
@@ -37,10 +38,11 @@ struct RequestForwarding {
         self.whole = whole
         self.received = received
         let addresses = ["", "192.0.2.1", String(repeating: "f", count: AddressText.capacity)]
+        framing = Self.framing(whole.framing, input)
         context = ForwardingContext(
             trust: input.has(1) ? .trusted : .untrusted,
             clientAddress: AddressText(addresses[input.knob % addresses.count]),
-            framing: Self.framing(whole.framing, input),
+            framing: input.has(5) && framing != .none ? nil : framing,
             expectation: whole.expectsContinue ? .forward : .withhold,
             offer: input.has(2) && Self.offers(whole) ? .forward : .withhold,
             identity: input.has(1) && whole.requestID != nil
@@ -115,6 +117,7 @@ struct RequestForwarding {
         guard case .complete(let length) = head.parse(bytes.span.octets) else { return [] }
         return written(capacity: length + head.forwardedOverheadBytes) { output in
             head.writeForwarded(from: bytes.span.octets, into: &output, context: context)
+            if context.framing == nil { RequestHead.writeEnd(of: framing, into: &output) }
         }
     }
 
@@ -187,7 +190,7 @@ struct RequestForwarding {
     }
 
     private func isSame(_ sent: MessageFraming) -> Bool {
-        switch context.framing {
+        switch framing {
         case .none, .untilClose: sent == .none || sent == .counted(0)
         case let framing: sent == framing
         }
