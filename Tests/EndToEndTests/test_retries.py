@@ -3,6 +3,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 from support.addresses import tcp_address
@@ -270,3 +271,23 @@ def test_restart_of_upstream_loses_nothing(weir, upstream):
         assert client.read_response().status == 200
         eventually_equal(lambda: [one.target for one in second.requests], ["/2"], "arrived after the restart")
     assert proxy.sum("weir_gateway_errors_total") == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_hold_begins_with_the_first_refusal(weir, upstream, short_path, method):
+    """Design §5: how long a request has waited in a backlog that is gone does not count against --upstream-wait."""
+    path = short_path / "app.sock"
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.bind(str(path))
+    deaf.listen(8)
+    proxy = weir(f"unix:{path}", threads=1, upstream_wait="2s")
+    with RawClient(proxy.address) as client:
+        begun = time.monotonic()
+        client.send(request("/", method, b"x" if method == "POST" else None))
+        eventually(lambda: time.monotonic() - begun > 2.1, "it has waited for longer than it may be held")
+        path.unlink()
+        deaf.close()
+        app = upstream(answering(), address=f"unix:{path}")
+        assert client.read_response().status == 200
+    assert len(app.requests) == 1
+    assert proxy.sum("weir_upstream_retries_total", reason="connection_died") == 1

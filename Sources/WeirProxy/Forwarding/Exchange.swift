@@ -88,6 +88,8 @@ struct Exchange: BitwiseCopyable {
     var grantedAt: UInt64
     var firstByteAt: UInt64 = 0
     var answeredAt: UInt64 = 0
+    /// Since when upstream has refused connections for it; 0 while it has not.
+    var refusedSince: UInt64 = 0
     /// How many of upstream's addresses were tried.
     var addressesTried = 0
 

@@ -140,11 +140,17 @@ extension ProxyLoop {
     /// within bounds, and a little longer for each of those that wait beside it.
     private func pause(of upstream: SlabIndex<UpstreamConnection>) -> UInt64 {
         guard !upstreams[upstream].socket.isOpen else { return Self.backlogPause }
-        let waited = now &- exchanges[upstreams[upstream].exchange].grantedAt
+        let exchange = upstreams[upstream].exchange
+        let waited = now &- exchanges[exchange].refusedSince
         let pauses = Self.refusalPauses
         let pause = min(max(waited / 2, pauses.lowerBound), pauses.upperBound)
-        let left = plan.upstreamWait &- min(waited, plan.upstreamWait)
-        return min(pause + pause / 64 * UInt64(upstream.rawValue % 16), left)
+        return min(pause + pause / 64 * UInt64(upstream.rawValue % 16), waitLeft(for: exchange))
+    }
+
+    /// How much longer a request may be held while upstream refuses connections.
+    func waitLeft(for exchange: SlabIndex<Exchange>) -> UInt64 {
+        let waited = now &- exchanges[exchange].refusedSince
+        return plan.upstreamWait &- min(waited, plan.upstreamWait)
     }
 
     /// Whether a client's request waits for a slot.

@@ -134,8 +134,8 @@ extension ProxyLoop {
     private func wait(_ upstream: SlabIndex<UpstreamConnection>, _ code: ErrorCode) {
         let exchange = upstreams[upstream].exchange
         let error = GatewayError(connecting: code)
-        guard error != .connectTimeout, now < exchanges[exchange].grantedAt &+ plan.upstreamWait
-        else {
+        if exchanges[exchange].refusedSince == 0 { exchanges[exchange].refusedSince = now }
+        guard error != .connectTimeout, waitLeft(for: exchange) > 0 else {
             fail(exchange, because: error)
             return
         }
@@ -183,6 +183,7 @@ extension ProxyLoop {
         var request = Spool()
         buffers.adopt(exchanges[exchange].replay, behind: &request.chain)
         exchanges[exchange].replay = .none
+        exchanges[exchange].refusedSince = 0
         metrics.upstreamRetried(.connectionDied)
         closeUpstream(exchanges[exchange].upstream)
         send(again: request, for: exchange)
