@@ -2,7 +2,7 @@
 
 /// Why a request was sent, or was tried to be sent, to upstream once more.
 enum RetryReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
-    /// A connection that had served before was closed before the first byte of a response.
+    /// The connection was closed before the first byte of a response.
     case connectionDied
     /// No connection could be opened.
     case connectFailed
