@@ -35,6 +35,8 @@ struct FieldKinds: OptionSet, BitwiseCopyable, Sendable {
     static let accept = FieldKinds(rawValue: 1 << 23)
     /// `Close`, a reserved name (RFC 9110 §18.4), where `Connection` has it as an option.
     static let close = FieldKinds(rawValue: 1 << 25)
+    /// Another one, or none, once the body is compressed; no name has it by itself.
+    static let recoded = FieldKinds(rawValue: 1 << 26)
 }
 
 extension FieldKinds {

@@ -70,6 +70,11 @@ public struct RequestHead: ~Copyable {
         return names
     }
 
+    /// Whether the client prefers gzip, or takes it as well as any other coding (RFC 9110 §12.5.3).
+    ///
+    /// Looks at every field's name, so it is only for who will make something of it.
+    public func acceptsGzip(_ bytes: RawSpan) -> Bool { fields.acceptsGzip(bytes) }
+
     /// Whether the peer has given the request an id, valid or not.
     public var namesRequestID: Bool { fields.seen.contains(.requestID) }
 

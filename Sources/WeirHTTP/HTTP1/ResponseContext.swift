@@ -9,16 +9,20 @@ public struct ResponseContext: BitwiseCopyable, Sendable {
     public var clientVersion: HTTPVersion
     /// The date of a response that has none (RFC 9110 §6.6.1).
     public var date: HTTPDate
+    /// What becomes of the body; the head must be prepared for it.
+    public var compression: Compression
 
     public init(
         framing: MessageFraming,
         fate: ConnectionFate,
         clientVersion: HTTPVersion,
-        date: HTTPDate
+        date: HTTPDate,
+        compression: Compression = .none
     ) {
         self.framing = framing
         self.fate = fate
         self.clientVersion = clientVersion
         self.date = date
+        self.compression = compression
     }
 }

@@ -2,9 +2,10 @@
 
 extension ResponseHead {
     /// How much longer than the parsed head the written one can be, at most: `Date`,
-    /// `Content-Length` and `Connection: keep-alive` at their longest make 37 + 38 + 24 = 99, and a
-    /// space that the status line lacks makes 100.
-    public static var forwardedOverheadBytes: Int { 128 }
+    /// `Content-Length` and `Connection: keep-alive` at their longest make 37 + 38 + 24 = 99, a
+    /// space that the status line lacks makes 100; `Content-Encoding`, `Vary` and `ETag` of a body
+    /// that is compressed add 24 + 23 + 3.
+    public static var forwardedOverheadBytes: Int { 160 }
 
     /// Writes the head as it goes to the client: HTTP/1.1, reason phrase and fields byte for byte
     /// and in order but for those that concern this connection only (RFC 9110 §7.6.1), framing
@@ -27,7 +28,7 @@ extension ResponseHead {
     ) {
         let dropped: FieldKinds = [
             .connection, .keepAlive, .proxyConnection, .acceptedCodings, .transferEncoding,
-            .contentLength, .trailer, .upgrade, .named, .close,
+            .contentLength, .trailer, .upgrade, .named, .close, .recoded,
         ]
         output.fill { output in
             var output = output
@@ -57,6 +58,9 @@ extension ResponseHead {
                     output.append("Date: ")
                     context.date.write(into: &output)
                     output.append("\r\n")
+                }
+                if context.compression != .none {
+                    writeRecoded(bytes, for: context.compression, into: &output)
                 }
             }
             output.append("\r\n")
