@@ -16,7 +16,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 
-/// WeirIO lends its buffers as spans, which needs `@_lifetime`.
+/// Those that lend or fill buffers as spans, which needs `@_lifetime`.
 let lifetimes: [SwiftSetting] = settings + [.enableExperimentalFeature("Lifetimes")]
 
 let package = Package(
@@ -37,10 +37,15 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "WeirIO", dependencies: ["CLinux"], swiftSettings: lifetimes),
         .target(name: "WeirHTTP", swiftSettings: lifetimes),
+        .target(
+            name: "WeirCompression",
+            dependencies: ["CZlib"],
+            swiftSettings: lifetimes
+        ),
         .target(name: "WeirMetrics", swiftSettings: settings),
         .target(
             name: "WeirProxy",
-            dependencies: ["WeirIO", "WeirHTTP", "WeirMetrics"],
+            dependencies: ["WeirIO", "WeirHTTP", "WeirCompression", "WeirMetrics"],
             swiftSettings: settings
         ),
         .target(
@@ -59,6 +64,11 @@ let package = Package(
 
         .testTarget(name: "WeirIOTests", dependencies: ["WeirIO"], swiftSettings: settings),
         .testTarget(name: "WeirHTTPTests", dependencies: ["WeirHTTP"], swiftSettings: lifetimes),
+        .testTarget(
+            name: "WeirCompressionTests",
+            dependencies: ["WeirCompression", "CZlib"],
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "WeirMetricsTests",
             dependencies: ["WeirMetrics"],
