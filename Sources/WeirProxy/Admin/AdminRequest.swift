@@ -18,14 +18,23 @@ struct AdminRequest: Equatable, Sendable {
     let method: Method
     let version: HTTPVersion
     let fate: ConnectionFate
+    /// Whether a page may come in gzip.
+    let acceptsGzip: Bool
 
     /// Reads what a parsed head asks for.
     ///
     /// - Parameters:
     ///   - head: the head.
+    ///   - bytes: what it was parsed from.
     ///   - target: its request target; a query is ignored.
     ///   - metricsPath: where the metrics are.
-    init(head: borrowing RequestHead, target: String, metricsPath: String) {
+    init(
+        head: borrowing RequestHead,
+        _ bytes: RawSpan,
+        target: String,
+        metricsPath: String
+    ) {
+        acceptsGzip = head.acceptsGzip(bytes)
         method = head.method
         version = head.version
         // A body is not read, so nothing that follows it can be either.
@@ -49,6 +58,7 @@ struct AdminRequest: Equatable, Sendable {
     )
 
     private init(page: Page, method: Method, version: HTTPVersion, fate: ConnectionFate) {
+        acceptsGzip = false
         self.page = page
         self.method = method
         self.version = version

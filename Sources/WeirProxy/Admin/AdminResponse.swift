@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import WeirCompression
 internal import WeirHTTP
 
 /// An answer of the admin listener.
 struct AdminResponse: Equatable, Sendable {
     let status: UInt16
     let contentType: String
-    let body: [UInt8]
+    private(set) var body: [UInt8]
     var extraFields: [String] = []
 
     /// A line of text.
@@ -21,6 +22,16 @@ struct AdminResponse: Equatable, Sendable {
         self.status = status
         self.contentType = contentType
         self.body = body
+    }
+
+    /// Has the body in gzip where that is asked for.
+    ///
+    /// - Parameter request: what is answered.
+    mutating func negotiate(with request: AdminRequest) {
+        extraFields.append("Vary: Accept-Encoding")
+        guard request.acceptsGzip, let compressed = Gzip.compress(body, level: 1) else { return }
+        body = compressed
+        extraFields.append("Content-Encoding: gzip")
     }
 
     /// The bytes to send.

@@ -24,6 +24,7 @@ extension ControlLoop {
             let target = String(decoding: connection.input[head.value.target], as: UTF8.self)
             let request = AdminRequest(
                 head: head.value,
+                connection.input.span.octets,
                 target: target,
                 metricsPath: settings.metricsPath
             )
@@ -88,7 +89,14 @@ extension ControlLoop {
                 process: .read(),
                 now: now
             )
-            return AdminResponse(200, contentType: TextExposition.contentType, body: bytes)
+            var response = AdminResponse(
+                200,
+                contentType: TextExposition.contentType,
+                body: bytes
+            )
+            // It is long and much of it repeats, and Prometheus always asks for it in gzip.
+            response.negotiate(with: request)
+            return response
         case .healthy:
             return areLoopsTurning
                 ? AdminResponse(200, "healthy") : AdminResponse(503, "a loop is stuck")
