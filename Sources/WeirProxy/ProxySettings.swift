@@ -20,6 +20,8 @@ public struct ProxySettings: Equatable, Sendable {
     public var trustedPeers = TrustedPeers([.loopback, .unix])
     /// On which side connections begin with a PROXY header.
     public var proxyProtocol = ProxyProtocolUse.none
+    /// How hard responses are compressed, 1 to 9; `nil` leaves them as they are.
+    public var gzipLevel: Int?
     /// Requests in gunicorn at a time, over all threads.
     public var slots = SlotPolicy.unlimited
     /// Requests that one worker of gunicorn works on at a time, where the slots follow the workers.

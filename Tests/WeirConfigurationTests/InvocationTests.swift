@@ -52,6 +52,7 @@ import WeirProxy
                 metrics-prefix = flask
                 trust-proxies = loopback,unix
                 proxy-protocol = none
+                gzip = off
                 slots = unlimited
                 worker-threads = 1
                 queue-limit = 1024

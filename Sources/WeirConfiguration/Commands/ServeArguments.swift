@@ -35,6 +35,7 @@ struct ServeArguments {
         @Option(.metricsPrefix) var metricsPrefix: String?
         @Option(.trustProxies) var trustProxies: [String] = []
         @Option(.proxyProtocol) var proxyProtocol: String?
+        @Option(.gzip) var gzip: String?
     }
 
     struct Timeouts: ParsableArguments {
@@ -89,6 +90,7 @@ struct ServeArguments {
         case .trustProxies:
             addresses.trustProxies.isEmpty ? nil : addresses.trustProxies.joined(separator: ",")
         case .proxyProtocol: addresses.proxyProtocol
+        case .gzip: addresses.gzip
         case .slots: limits.slots
         case .workerThreads: limits.workerThreads
         case .queueLimit: limits.queueLimit

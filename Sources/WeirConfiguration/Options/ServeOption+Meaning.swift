@@ -15,6 +15,9 @@ extension ServeOption {
         case .proxyProtocol:
             "Whether each client connection begins with a PROXY header (accept), each connection "
                 + "to upstream (send), both or none."
+        case .gzip:
+            "How hard text is compressed for clients that accept it, from 1, the fastest, to 9, or "
+                + "off."
         case .slots:
             "Requests in gunicorn at a time, over all threads, or unlimited; the others queue. "
                 + "With auto: its workers, followed once a second, times --worker-threads."

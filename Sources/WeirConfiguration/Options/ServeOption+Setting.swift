@@ -13,6 +13,7 @@ extension ServeOption {
         case .metricsPrefix: Setting(\.metricsPrefix, .metricsPrefix)
         case .trustProxies: Setting(\.trustedPeers, .trustedPeers)
         case .proxyProtocol: Setting(\.proxyProtocol, .word("use"))
+        case .gzip: Setting(\.gzipLevel, Self.gzipLevel.or("off"))
         case .slots: Setting(\.slots, .slots)
         case .workerThreads: Setting(\.workerThreads, .wholeNumber(1...10_000))
         case .queueLimit: Setting(\.queueLimit, .wholeNumber(0...1_000_000))
@@ -46,6 +47,8 @@ extension ServeOption {
     /// How many event loops there may be.
     static let threadRange = 1...256
 
+    /// Those of zlib.
+    private static let gzipLevel = ValueFormat.wholeNumber(1...9)
     /// A silence that ends something; a day is longer than any client waits.
     private static let timeout = ValueFormat.duration(.milliseconds(1) ... .seconds(86_400))
     /// A wait that may also be left out.

@@ -13,6 +13,7 @@ enum ServeOption: String, CaseIterable, Sendable {
     case metricsPrefix = "metrics-prefix"
     case trustProxies = "trust-proxies"
     case proxyProtocol = "proxy-protocol"
+    case gzip
     case slots
     case workerThreads = "worker-threads"
     case queueLimit = "queue-limit"

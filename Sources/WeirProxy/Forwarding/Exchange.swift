@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import WeirCompression
 internal import WeirHTTP
 internal import WeirIO
 
@@ -57,6 +58,10 @@ struct Exchange: BitwiseCopyable {
     /// The response body as upstream sends it, and as it goes on.
     var responseBody = BodyReader(.none)
     var responseFraming = MessageFraming.none
+    /// Whether the response may go on in gzip, as far as client and operator are concerned.
+    var acceptsGzip = false
+    /// What compresses the response body, while that goes on.
+    var deflater = SlabIndex<Deflater>.none
     /// Whether upstream keeps its connection after the response.
     var upstreamPersistence = ConnectionFate.close
     /// The whole request, while it may have to be sent once more.

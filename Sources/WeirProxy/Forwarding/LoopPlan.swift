@@ -31,6 +31,8 @@ struct LoopPlan: Sendable {
     let reachesUpstreamByUnixSocket: Bool
     let acceptsProxyHeaders: Bool
     let sendsProxyHeaders: Bool
+    /// How hard to compress; `nil` compresses nothing.
+    let gzipLevel: Int?
     /// Time-outs in nanoseconds.
     let queueTimeout: UInt64
     let upstreamWait: UInt64
@@ -71,6 +73,7 @@ struct LoopPlan: Sendable {
         trustedPeers = settings.trustedPeers
         acceptsProxyHeaders = settings.proxyProtocol.isAccepted
         sendsProxyHeaders = settings.proxyProtocol.isSent
+        gzipLevel = settings.gzipLevel
         queueTimeout = settings.timeouts.queue.nanoseconds
         upstreamWait = settings.timeouts.upstreamWait.nanoseconds
         headerTimeout = settings.timeouts.header.nanoseconds

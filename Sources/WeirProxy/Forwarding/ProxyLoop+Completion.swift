@@ -57,6 +57,7 @@ extension ProxyLoop {
             closeUpstream(upstream)
         }
         leaveSlot(exchange)
+        giveBackDeflater(of: exchange)
         exchanges[exchange].stage = .answered
         let client = exchanges[exchange].client
         if exchanges[exchange].status == 0, clients[client].output.isEmpty {
@@ -123,6 +124,7 @@ extension ProxyLoop {
 
     private func retire(_ exchange: SlabIndex<Exchange>) {
         leaveSlot(exchange)
+        giveBackDeflater(of: exchange)
         buffers.give(back: exchanges[exchange].replay.buffer)
         buffers.give(back: exchanges[exchange].head.buffer)
         buffers.give(back: exchanges[exchange].keptID.buffer)

@@ -35,6 +35,11 @@ extension ProxyLoop {
         clients[client].output.spilling = .allowed
         clients[client].phase = .exchanging
         clients[client].exchange = exchange
+        if plan.gzipLevel != nil {
+            exchanges[exchange].acceptsGzip = buffers.read(headBytes) {
+                requestHead.value.acceptsGzip($0)
+            }
+        }
         if requestHead.value.namesRequestID { keepRequestID(headBytes, of: exchange) }
         if requestHead.value.maxForwards == 0 {
             answerFinally(headBytes, of: exchange)

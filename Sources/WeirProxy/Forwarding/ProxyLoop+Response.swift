@@ -110,9 +110,13 @@ extension ProxyLoop {
         of exchange: SlabIndex<Exchange>
     ) {
         let framing = responseHead.value.framing
+        let compression = settleCompression(of: received, exchange)
         exchanges[exchange].upstreamPersistence = responseHead.value.persistence
         exchanges[exchange].responseBody = BodyReader(framing)
-        exchanges[exchange].responseFraming = outgoingFraming(framing, of: exchange)
+        exchanges[exchange].responseFraming = outgoingFraming(
+            compression == .gzip ? .chunked : framing,
+            of: exchange
+        )
         upstreamHasSpoken(exchange)
         // Whether the client still sends the rest of its request is not known.
         if exchanges[exchange].responseFraming == .untilClose || stage == .draining
@@ -121,7 +125,7 @@ extension ProxyLoop {
             exchanges[exchange].fate = .close
         }
         var head = BufferRange(outbox, 0..<0)
-        writeResponseHead(of: received, into: &head, of: exchange)
+        writeResponseHead(of: received, into: &head, of: exchange, compression)
         let portion = takeBody(&exchanges[exchange].responseBody, from: rest)
         rest = portion.rest
         if case .refused = portion.outcome {
@@ -149,13 +153,15 @@ extension ProxyLoop {
     func writeResponseHead(
         of received: BufferRange,
         into head: inout BufferRange,
-        of exchange: SlabIndex<Exchange>
+        of exchange: SlabIndex<Exchange>,
+        _ compression: Compression = .none
     ) {
         let context = ResponseContext(
             framing: exchanges[exchange].responseFraming,
             fate: exchanges[exchange].fate,
             clientVersion: exchanges[exchange].clientVersion,
-            date: date
+            date: date,
+            compression: compression
         )
         buffers.append(to: &head, reading: received) { bytes, output in
             responseHead.value.writeForwarded(from: bytes, into: &output, context: context)
@@ -172,11 +178,14 @@ extension ProxyLoop {
             fail(exchange, because: .badResponse)
             return
         }
-        var head = head
-        let client = exchanges[exchange].client
-        let (body, ending) = frame(&head, portion, as: exchanges[exchange].responseFraming)
-        if head.count + body.count + ending.count > 0 {
-            sendResponse(head, body, ending, to: client)
+        if exchanges[exchange].deflater == .none {
+            var head = head
+            let (body, ending) = frame(&head, portion, as: exchanges[exchange].responseFraming)
+            if head.count + body.count + ending.count > 0 {
+                sendResponse(head, body, ending, to: exchanges[exchange].client)
+            }
+        } else {
+            relayCompressed(head, portion, of: exchange)
         }
         // The client may have left while it was written to.
         guard exchanges.isLive(exchange), case .finished = portion.outcome else { return }
@@ -191,6 +200,7 @@ extension ProxyLoop {
     ///     ones would be taken for the next response.
     private func responseIsWhole(_ exchange: SlabIndex<Exchange>, _ fate: ConnectionFate) {
         let upstream = exchanges[exchange].upstream
+        giveBackDeflater(of: exchange)
         exchanges[exchange].answeredAt = now
         exchanges[exchange].stage = .answered
         exchanges[exchange].upstream = .none

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import WeirCompression
 internal import WeirHTTP
 internal import WeirIO
 
@@ -12,6 +13,7 @@ internal import WeirIO
 /// - `+Request` starts the exchange and sends the request on, `+Collecting` waits for its body
 ///   first, `+Slots` for its turn, `+Upstream` connects, pools and reads;
 /// - `+Response` relays the response, `+Completion` ends the exchange, well or not;
+/// - `+Compression` puts bodies into gzip on their way;
 /// - `+Spool` keeps what one side has sent and the other has not taken;
 /// - `+Tunnel` carries bytes both ways once protocols were switched;
 /// - `+Deadlines` bounds every wait, `+Drain` ends the loop.
@@ -44,12 +46,17 @@ final class ProxyLoop {
     let upstreams: Slab<UpstreamConnection>
     let exchanges: Slab<Exchange>
     let spills: Slab<SpillFile>
+    let deflaters: Slab<Deflater>
+    /// Those that compress nothing at the moment.
+    var idleDeflaters: [SlabIndex<Deflater>] = []
     let requestHead: Pinned<RequestHead>
     let responseHead: Pinned<ResponseHead>
     /// What every read of a connection without kept bytes goes into.
     let inbox: BufferID
     /// Where heads and small bodies are put together before they are sent.
     let outbox: BufferID
+    /// Where bodies are compressed to; none while none are.
+    let deflated: BufferID
     var listeners: [ListeningPort]
     /// Monotonic nanoseconds at the start of this turn.
     var now: UInt64
@@ -119,13 +126,17 @@ final class ProxyLoop {
         upstreams = Slab(capacity: 2 * plan.connections)
         exchanges = Slab(capacity: 2 * plan.connections)
         spills = Slab(capacity: plan.spillFiles)
+        deflaters = Slab(capacity: Self.deflatersMax)
         timers = TimerWheel(capacity: 3 * plan.connections + 1, now: now)
         buffers = BufferPool(limit: plan.bufferBytes)
         guard let inbox = buffers.take(BufferPool.largestSize),
-            let outbox = buffers.take(BufferPool.largestSize)
-        else { preconditionFailure("a buffer pool has room for at least two buffers") }
+            let outbox = buffers.take(BufferPool.largestSize),
+            let deflated = plan.gzipLevel == nil
+                ? BufferID.none : buffers.take(BufferPool.largestSize)
+        else { preconditionFailure("a buffer pool has room for a few buffers") }
         self.inbox = inbox
         self.outbox = outbox
+        self.deflated = deflated
         requestHead = Pinned(RequestHead(limits: plan.requestLimits))
         responseHead = Pinned(ResponseHead(limits: .response))
         try poller.addSource(
@@ -180,6 +191,7 @@ final class ProxyLoop {
         upstreams.reclaim()
         exchanges.reclaim()
         spills.reclaim()
+        deflaters.reclaim()
         metrics.buffersInUse(bytes: buffers.bytesInUse)
         if hasPausedListeners, clients.count < plan.connections { resumeAccepting() }
         if stage == .draining, clients.count == 0 { stage = .ended }

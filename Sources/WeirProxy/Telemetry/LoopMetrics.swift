@@ -39,6 +39,10 @@ final class LoopMetrics: Sendable {
     let spillBytes = Gauge()
     let spillFiles = Gauge()
     let spillFailures = LabelledCounters<SpillFailure>()
+    let compressedResponses = Counter()
+    let compressionsRefused = Counter()
+    let bytesToCompress = Counter()
+    let bytesCompressed = Counter()
     let tunnels = Gauge()
     let tunnelBytesReceived = Counter()
     let tunnelBytesTransmitted = Counter()
@@ -176,6 +180,22 @@ extension LoopMetrics {
     /// A body could not be put into a file: it passes as fast as it is taken.
     func spillFailed(_ failure: SpillFailure) {
         spillFailures.increment(failure)
+    }
+
+    /// A response goes on in gzip.
+    func compressionStarted() {
+        compressedResponses.increment()
+    }
+
+    /// A response goes on as it came, because too many are being compressed.
+    func compressionRefused() {
+        compressionsRefused.increment()
+    }
+
+    /// Bytes of a body were compressed, to so many.
+    func compressed(bytes: Int, to compressedBytes: Int) {
+        bytesToCompress.add(UInt64(clamping: bytes))
+        bytesCompressed.add(UInt64(clamping: compressedBytes))
     }
 
     /// Bytes came from a client.

@@ -41,6 +41,10 @@ extension Metric {
         case .spillFiles: "Files that bodies were spilled to."
         case .spillFailures:
             "Bodies that could not be spilled to a file, so that the slower side set the pace."
+        case .compressedResponses: "Responses that were compressed."
+        case .compressionBytes: "Bytes that went into compression, and that came out of it."
+        case .compressionsRefused:
+            "Responses that were not compressed because too many were being compressed."
         case .tunnels: "Connections that have switched protocols, such as WebSockets."
         case .tunnelBytes: "Bytes carried from and to clients after a switch of protocols."
         case .buildInfo: "The version of weir that is running, always 1."

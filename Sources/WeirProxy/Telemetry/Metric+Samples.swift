@@ -43,6 +43,10 @@ extension Metric {
         case .spillBytes: one(.level(loops.spillBytes))
         case .spillFiles: one(.level(loops.spillFiles))
         case .spillFailures: each(loops.spillFailures)
+        case .compressedResponses: one(.count(loops.compressedResponses))
+        case .compressionBytes:
+            each([("in", loops.bytesToCompress), ("out", loops.bytesCompressed)])
+        case .compressionsRefused: one(.count(loops.compressionsRefused))
         case .tunnels: one(.level(loops.tunnels))
         case .tunnelBytes:
             each([

@@ -44,6 +44,9 @@ enum Metric: String, CaseIterable, Sendable {
     case spillBytes = "weir_spill_bytes"
     case spillFiles = "weir_spill_files"
     case spillFailures = "weir_spill_failures_total"
+    case compressedResponses = "weir_compressed_responses_total"
+    case compressionBytes = "weir_compression_bytes_total"
+    case compressionsRefused = "weir_compressions_refused_total"
     case tunnels = "weir_tunnels"
     case tunnelBytes = "weir_tunnel_bytes_total"
     // The process.
@@ -82,8 +85,9 @@ enum Metric: String, CaseIterable, Sendable {
             .upstreamResponseStart, .upstreamDuration:
             .histogram
         case .slotsBusyTime, .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
-            .connectionsOpened, .acceptErrors, .bytes, .spillFailures, .tunnelBytes, .workerCPU,
-            .processCPU, .seriesDropped:
+            .connectionsOpened, .acceptErrors, .bytes, .spillFailures, .compressedResponses,
+            .compressionBytes, .compressionsRefused, .tunnelBytes, .workerCPU, .processCPU,
+            .seriesDropped:
             .counter
         case .serverActiveRequests, .queueLength, .slots, .slotsBusy, .upstreamUp,
             .upstreamConnections, .upstreamAcceptBacklog, .workers, .workerResidentMemory,
@@ -105,13 +109,14 @@ enum Metric: String, CaseIterable, Sendable {
         case .clientAborts: ["stage"]
         case .workerResidentMemory, .workerCPU: ["worker"]
         case .connections, .connectionsOpened: ["protocol"]
-        case .bytes, .tunnelBytes: ["direction"]
+        case .bytes, .compressionBytes, .tunnelBytes: ["direction"]
         case .buildInfo: ["version"]
         case .requests, .requestDuration, .queueDuration, .queueLength, .slots, .slotsBusy,
             .slotsBusyTime, .upstreamConnectDuration, .upstreamResponseStart,
             .upstreamDuration, .upstreamUp, .upstreamConnects, .upstreamAcceptBacklog, .workers,
-            .acceptErrors, .bufferBytes, .spillBytes, .spillFiles, .tunnels, .processCPU,
-            .processResidentMemory, .processVirtualMemory, .processOpenDescriptors,
+            .acceptErrors, .bufferBytes, .spillBytes, .spillFiles, .compressedResponses,
+            .compressionsRefused, .tunnels, .processCPU, .processResidentMemory,
+            .processVirtualMemory, .processOpenDescriptors,
             .processDescriptorLimit, .processStartTime, .processThreads, .seriesDropped:
             []
         }

@@ -36,6 +36,10 @@ struct MetricsSnapshot: Sendable {
     let spillBytes: Int64
     let spillFiles: Int64
     let spillFailures: [LabelledCount]
+    let compressedResponses: UInt64
+    let compressionsRefused: UInt64
+    let bytesToCompress: UInt64
+    let bytesCompressed: UInt64
     let tunnels: Int64
     let tunnelBytesReceived: UInt64
     let tunnelBytesTransmitted: UInt64
@@ -85,6 +89,10 @@ struct MetricsSnapshot: Sendable {
         spillBytes = loops.reduce(0) { $0 &+ $1.spillBytes.value }
         spillFiles = loops.reduce(0) { $0 &+ $1.spillFiles.value }
         spillFailures = loops.counts { $0.spillFailures.count(of: $1 as SpillFailure) }
+        compressedResponses = loops.sum { $0.compressedResponses.value }
+        compressionsRefused = loops.sum { $0.compressionsRefused.value }
+        bytesToCompress = loops.sum { $0.bytesToCompress.value }
+        bytesCompressed = loops.sum { $0.bytesCompressed.value }
         tunnels = loops.reduce(0) { $0 &+ $1.tunnels.value }
         tunnelBytesReceived = loops.sum { $0.tunnelBytesReceived.value }
         tunnelBytesTransmitted = loops.sum { $0.tunnelBytesTransmitted.value }

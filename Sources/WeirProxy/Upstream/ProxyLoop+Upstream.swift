@@ -272,7 +272,9 @@ extension ProxyLoop {
                 }
                 if received.buffer != inbox { upstreams[upstream].input = received }
                 receiveResponse(received, on: upstream)
-            case .wouldBlock: upstreams[upstream].isReadable = false
+            case .wouldBlock:
+                upstreams[upstream].isReadable = false
+                flushCompressed(upstreams[upstream].exchange)
             case .end:
                 upstreams[upstream].isReadable = false
                 upstreamIsGone(upstream, .finished)

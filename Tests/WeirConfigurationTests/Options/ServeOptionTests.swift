@@ -15,6 +15,7 @@ import WeirProxy
         .metricsPrefix: "django",
         .trustProxies: "10.0.0.0/8,fd00::/8,192.0.2.1,unix",
         .proxyProtocol: "both",
+        .gzip: "4",
         .slots: "18",
         .workerThreads: "21",
         .queueLimit: "19",
