@@ -86,6 +86,34 @@ struct ResponseForwarding {
             )
         }
         checkAgain(sent, PlainHead(forwarded(bytes, limits: all)))
+        if !isInterim, received.fields.count < 250 {
+            checkCompressed(.declined, all)
+            checkCompressed(.gzip, all)
+        }
+    }
+
+    /// What is different about a compressed body has room and is said once, whatever upstream says.
+    private func checkCompressed(_ compression: Compression, _ all: HeadLimits) {
+        let bytes = forwarded(input.message, limits: limits, compression)
+        guard let sent = PlainHead(bytes) else {
+            return require(false, "the head of a compressed body is not made of whole lines")
+        }
+        require(
+            !sent.tokens("vary").isDisjoint(with: ["*", "accept-encoding"]),
+            "caches do not learn that the body depends on the client"
+        )
+        if compression == .gzip {
+            require(sent.tokens("content-encoding") == ["gzip"], "the coding is not the one given")
+            require(sent.values("etag").allSatisfy { $0.starts(with: Array("W/".utf8)) }, "strong")
+        }
+        guard let again = PlainHead(forwarded(bytes, limits: all, compression)) else {
+            return require(false, "weir refuses its own head of a compressed body")
+        }
+        require(
+            again.fields.count == sent.fields.count
+                && sent.fields.allSatisfy(again.fields.contains),
+            "the head of a compressed body changes when compressed again"
+        )
     }
 
     /// Forwarding what was forwarded changes nothing but the place of what weir has added.
@@ -105,10 +133,18 @@ struct ResponseForwarding {
     private var isInterim: Bool { whole.status < 200 }
 
     /// The head as it goes to the client, in an allocation of just the room that is asked for.
-    private func forwarded(_ bytes: [UInt8], limits: HeadLimits) -> [UInt8] {
+    private func forwarded(
+        _ bytes: [UInt8],
+        limits: HeadLimits,
+        _ compression: Compression = .none
+    ) -> [UInt8] {
         var head = ResponseHead(limits: limits)
         let progress = head.parse(bytes.span.octets, answering: method)
         guard case .complete(let length) = progress else { return [] }
+        _ = head.isCompressible(bytes.span.octets)
+        head.prepare(for: compression, bytes.span.octets)
+        var context = context
+        context.compression = compression
         return written(capacity: length + ResponseHead.forwardedOverheadBytes) { output in
             head.writeForwarded(from: bytes.span.octets, into: &output, context: context)
         }
