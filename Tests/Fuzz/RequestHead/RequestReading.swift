@@ -14,6 +14,7 @@ struct RequestReading: Equatable {
     var expectsContinue = false
     var offeredProtocols: ProtocolSet?
     var acceptsProblems = false
+    var acceptsGzip = false
     var maxForwards: UInt64?
     var requestID: [UInt8]?
 
@@ -34,6 +35,7 @@ struct RequestReading: Equatable {
         expectsContinue = head.expectsContinue
         offeredProtocols = head.offeredProtocols
         acceptsProblems = head.acceptsProblems
+        acceptsGzip = head.acceptsGzip(bytes.span.octets)
         maxForwards = head.maxForwards
         requestID = head.requestID(bytes.span.octets).map { Array(bytes[$0]) }
     }
