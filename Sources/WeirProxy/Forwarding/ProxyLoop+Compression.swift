@@ -108,6 +108,13 @@ extension ProxyLoop {
         return step
     }
 
+    /// Whether what upstream sends is compressed: one read of it is a share of the turn then, since it
+    /// takes as long as moving megabytes.
+    func isCompressing(_ upstream: SlabIndex<UpstreamConnection>) -> Bool {
+        upstreams[upstream].phase == .active
+            && exchanges[upstreams[upstream].exchange].deflater != .none
+    }
+
     /// Sends on what the deflater has kept to itself, because upstream has paused.
     func flushCompressed(_ exchange: SlabIndex<Exchange>) {
         guard exchanges[exchange].stage == .relayingBody, exchanges[exchange].deflater != .none,

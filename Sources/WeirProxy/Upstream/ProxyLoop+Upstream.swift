@@ -272,6 +272,7 @@ extension ProxyLoop {
                 }
                 if received.buffer != inbox { upstreams[upstream].input = received }
                 receiveResponse(received, on: upstream)
+                if plan.gzipLevel != nil, isCompressing(upstream) { left = 0 }
             case .wouldBlock:
                 upstreams[upstream].isReadable = false
                 flushCompressed(upstreams[upstream].exchange)
