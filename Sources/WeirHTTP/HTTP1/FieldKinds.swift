@@ -33,7 +33,8 @@ struct FieldKinds: OptionSet, BitwiseCopyable, Sendable {
     static let requestStart = FieldKinds(rawValue: 1 << 21)
     static let maxForwards = FieldKinds(rawValue: 1 << 22)
     static let accept = FieldKinds(rawValue: 1 << 23)
-    /// `Close`, a reserved name (RFC 9110 §18.4), where `Connection` has it as an option.
+    /// `Close`, a reserved name (RFC 9110 §18.4): wherever weir writes it as an option of `Connection`,
+    /// it would name such a field.
     static let close = FieldKinds(rawValue: 1 << 25)
     /// Another one, or none, once the body is compressed; no name has it by itself.
     static let recoded = FieldKinds(rawValue: 1 << 26)

@@ -14,7 +14,6 @@ extension FieldSection {
             let seen = bytes.extracting(first: window)
             if let length = try parseLines(seen, from: start, limits: limits) {
                 if tally.namedOptionCount != 0 { dropNamedFields(bytes) }
-                if tally.seen.contains(.close), !options.contains(.close) { keep(.close) }
                 return .complete(length: length)
             }
             return bytes.byteCount < limits.headBytes ? .incomplete : .refused(.headTooLong)

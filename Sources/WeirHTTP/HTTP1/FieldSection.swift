@@ -38,13 +38,6 @@ struct FieldSection: ~Copyable {
         return index
     }
 
-    /// Takes the meaning off every line of a kind.
-    @inline(never)
-    mutating func keep(_ kind: FieldKinds) {
-        for index in 0..<count where lines[index].kind == kind { lines[index].kind = [] }
-        tally.seen.remove(kind)
-    }
-
     /// Gives a line another kind than its name does.
     mutating func mark(_ index: Int, as kind: FieldKinds) {
         lines[index].kind = kind

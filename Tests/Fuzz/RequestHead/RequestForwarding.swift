@@ -16,10 +16,10 @@ struct RequestForwarding {
     private static let managedNames: Set = [
         "host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade",
         "transfer-encoding", "content-length", "expect", "proxy", "max-forwards",
-        "forwarded", "via", "x-request-id", "x-request-start",
+        "forwarded", "via", "x-request-id", "x-request-start", "close",
     ]
     private static let droppedNames: Set = [
-        "keep-alive", "proxy-connection", "te", "trailer", "proxy",
+        "keep-alive", "proxy-connection", "te", "trailer", "proxy", "close",
     ]
     /// What nobody can take away by naming it in `Connection`.
     private static let protectedNames: Set = [

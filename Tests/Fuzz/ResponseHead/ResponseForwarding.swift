@@ -14,10 +14,10 @@ struct ResponseForwarding {
     /// What concerns one connection only, and what weir writes anew or adds.
     private static let managedNames: Set = [
         "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade",
-        "transfer-encoding", "content-length", "date",
+        "transfer-encoding", "content-length", "date", "close",
     ]
     private static let droppedNames: Set = [
-        "keep-alive", "proxy-connection", "te", "trailer", "upgrade",
+        "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "close",
     ]
     /// Fields with a meaning of their own, and those meant for the recipient, stay where
     /// `Connection` names them.

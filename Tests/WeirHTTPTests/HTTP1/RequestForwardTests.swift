@@ -34,7 +34,7 @@ struct RequestForwardTests {
             "Forwarded: for=1.2.3.4", "X-Forwarded-: a",
             "X-Forwarded-B: c", "X-Forwarded-Protocol: ssl", "CONNECTION: x", "x-FORWARDED-ssl: on",
             "Connection: x, Named\r\nnamed: y", "NAMED: y\r\nConnection: named",
-            "Close: x\r\nConnection: close", "Connection: q, close\r\nclose: x",
+            "Close: x", "Close: x\r\nConnection: close", "Connection: q, close\r\nclose: x",
         ]
     )
     func dropFields(lines: String) {
@@ -51,7 +51,6 @@ struct RequestForwardTests {
             "X-Forwarded: x", "X-Forwarde-For: x", "X-Forwarder: x", "Content-Lengths: x",
             "Content-Lenght: x", "Transfer-Encodings: x", "Transfer-Encodin: x",
             "Transfer.Encoding: x", "Expects: x", "Date: x", "Via: 1.1 a", "Forwardes: x",
-            "Close: x",
         ]
     )
     func keepLookalikes(line: String) {

@@ -60,6 +60,7 @@ struct ResponseForwardTests {
         "drop what concerns this connection only (RFC 9110 §7.6.1)",
         arguments: [
             "Connection: keep-alive", "Keep-Alive: timeout=5", "Proxy-Connection: close",
+            "Close: x",
             "TE: trailers", "Upgrade: h2c", "Trailer: x", "Connection: x, Named\r\nnamed: y",
         ]
     )
