@@ -84,31 +84,15 @@ extension BufferPool {
         unsafe memmove(memory(of: target), memory(of: range), range.count)
     }
 
-    /// Copies what is left of up to three ranges into a buffer of its own.
+    /// Copies bytes into a buffer of their own.
     ///
-    /// - Parameters:
-    ///   - first: the first part.
-    ///   - second: what follows it.
-    ///   - third: what follows that.
-    ///   - count: how many bytes from the start to leave out.
+    /// - Parameter range: which bytes.
     /// - Returns: the copy, with a buffer that the caller gives back; `nil` when the pool's limit
     ///   is reached.
-    public func keep(
-        _ first: BufferRange,
-        _ second: BufferRange = .none,
-        _ third: BufferRange = .none,
-        dropping count: Int = 0
-    ) -> BufferRange? {
-        let total = first.count + second.count + third.count - count
-        guard let buffer = take(total) else { return nil }
+    public func keep(_ range: BufferRange) -> BufferRange? {
+        guard let buffer = take(range.count) else { return nil }
         var kept = BufferRange(buffer, 0..<0)
-        let parts: [3 of BufferRange] = [first, second, third]
-        var left = count
-        for position in parts.indices {
-            let skipped = min(left, parts[position].count)
-            left -= skipped
-            append(to: &kept, copying: parts[position].dropping(skipped))
-        }
+        append(to: &kept, copying: range)
         return kept
     }
 

@@ -99,7 +99,7 @@ extension ProxyLoop {
                 buffers.append(to: &lineEnd) { ChunkWriter.writeLineEnd(into: &$0) }
             }
             prepend(head, to: &exchanges[exchange].request)
-            return append(lineEnd, to: &exchanges[exchange].request, within: 0)
+            return append(lineEnd, to: &exchanges[exchange].request)
         }
         let body = exchanges[exchange].request
         guard body.file == .none, head.count + body.chain.count <= buffers.size(of: head.buffer),

@@ -248,14 +248,7 @@ extension ProxyLoop {
         of exchange: SlabIndex<Exchange>
     ) {
         guard exchanges[exchange].replay.isEmpty else { return }
-        let kept = append(
-            head,
-            body,
-            ending,
-            dropping: 0,
-            to: &exchanges[exchange].request,
-            within: 0
-        )
+        let kept = append(head, body, ending, to: &exchanges[exchange].request)
         if kept == .outOfBuffers { fail(exchange, because: .outOfBuffers) }
     }
 
@@ -324,14 +317,7 @@ extension ProxyLoop {
         dropping count: Int,
         on upstream: SlabIndex<UpstreamConnection>
     ) {
-        let kept = append(
-            head,
-            body,
-            ending,
-            dropping: count,
-            to: &upstreams[upstream].output,
-            within: 0
-        )
+        let kept = append(head, body, ending, dropping: count, to: &upstreams[upstream].output)
         if kept == .outOfBuffers { fail(upstreams[upstream].exchange, because: .outOfBuffers) }
     }
 

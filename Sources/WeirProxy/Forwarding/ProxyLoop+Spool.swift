@@ -41,9 +41,9 @@ extension ProxyLoop {
         _ head: BufferRange,
         _ body: BufferRange,
         _ ending: BufferRange,
-        dropping count: Int,
+        dropping count: Int = 0,
         to spool: inout Spool,
-        within limit: Int
+        within limit: Int = 0
     ) -> Keeping {
         let parts: [3 of BufferRange] = [head, body, ending]
         var left = count
@@ -57,7 +57,7 @@ extension ProxyLoop {
     }
 
     /// Appends bytes, see ``append(_:_:_:dropping:to:within:)``.
-    func append(_ bytes: BufferRange, to spool: inout Spool, within limit: Int) -> Keeping {
+    func append(_ bytes: BufferRange, to spool: inout Spool, within limit: Int = 0) -> Keeping {
         guard !bytes.isEmpty else { return .done }
         if limit > 0 {
             if spool.file == .none, spool.chain.count + bytes.count <= limit,

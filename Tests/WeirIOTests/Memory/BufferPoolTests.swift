@@ -68,12 +68,14 @@ import Testing
         #expect(bytes == 16 * BufferPool.largestSize)
     }
 
-    @Test("keeps what is left of several parts", arguments: 0...9)
-    func keepsRest(dropping count: Int) throws {
-        let parts = [try buffer("abc"), try buffer("defg"), try buffer("hi")]
-        let copy = pool.keep(parts[0], parts[1], parts[2], dropping: count)
+    @Test("keeps bytes in a buffer of their own, no larger than they need") func keeps() throws {
+        let range = try buffer("abcdef", size: 4_096)
+        let copy = pool.keep(range.dropping(2))
         let kept = try #require(copy)
-        #expect(text(kept) == String("abcdefghi".dropFirst(count)))
+        pool.give(back: range.buffer)
+        let size = pool.size(of: kept.buffer)
+        #expect(text(kept) == "cdef")
+        #expect(size == 1_024)
     }
 
     @Test("makes room without losing what is kept") func makesRoom() throws {

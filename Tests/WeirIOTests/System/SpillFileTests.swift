@@ -54,8 +54,9 @@ import Testing
                 _ = pair.right.receive(into: &received, upTo: 1 << 20)
             }
         }
+        while case .bytes = pair.right.receive(into: &received, upTo: 1 << 20) {}
         #expect(sent == 64 * 65_536)
-        #expect(!received.isEmpty)
+        #expect(received == [UInt8](repeating: 1, count: sent))
     }
 
     @Test("has no name in its directory") func isNameless() throws {
@@ -67,16 +68,13 @@ import Testing
         #expect(SystemFile.entryCount(in: directory) == 0)
     }
 
-    @Test(
-        "says why there is none",
-        arguments: [("/nonexistent", ENOENT), ("/dev/null", ENOTDIR), ("/proc/self", ENOENT)]
-    )
+    @Test("says why there is none", arguments: [("/nonexistent", ENOENT), ("/dev/null", ENOTDIR)])
     func fails(directory: String, code: Int32) {
         do throws(SystemError) {
             _ = try SpillFile(in: directory)
             Issue.record("a file was made")
         } catch {
-            #expect(error.code == ErrorCode(code) || directory == "/proc/self")
+            #expect(error.code == ErrorCode(code))
         }
     }
 }
