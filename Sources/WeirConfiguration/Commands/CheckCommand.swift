@@ -3,7 +3,7 @@
 internal import ArgumentParser
 
 /// `weir check`.
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: ServingCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Read everything as serve would, print the settings in effect, bind nothing.",
@@ -21,15 +21,4 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup(title: "Buffers") var buffers: ServeArguments.Buffers
     @OptionGroup(title: "Limits") var limits: ServeArguments.Limits
     @OptionGroup(title: "Process") var process: ServeArguments.Process
-
-    /// What the command line says.
-    var arguments: ServeArguments {
-        ServeArguments(
-            addresses: addresses,
-            timeouts: timeouts,
-            buffers: buffers,
-            limits: limits,
-            process: process
-        )
-    }
 }

@@ -3,7 +3,7 @@
 internal import ArgumentParser
 
 /// `weir serve`.
-struct ServeCommand: ParsableCommand {
+struct ServeCommand: ServingCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Proxy requests to gunicorn until told to stop.",
@@ -16,15 +16,4 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup(title: "Buffers") var buffers: ServeArguments.Buffers
     @OptionGroup(title: "Limits") var limits: ServeArguments.Limits
     @OptionGroup(title: "Process") var process: ServeArguments.Process
-
-    /// What the command line says.
-    var arguments: ServeArguments {
-        ServeArguments(
-            addresses: addresses,
-            timeouts: timeouts,
-            buffers: buffers,
-            limits: limits,
-            process: process
-        )
-    }
 }
