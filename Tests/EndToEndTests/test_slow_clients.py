@@ -75,7 +75,7 @@ class Slow:
         self._message = message
 
     def get_stuck(self) -> None:
-        """Sends what it sends for now, and waits until weir has all of that."""
+        """Sends its part of a request, and waits until weir has all of that."""
         self.client.send(self._message[: self._cut])
         ends = split(self.client.address)[1], self.client.socket.getsockname()
         eventually(lambda: has_read_all(*ends), "weir has read what was sent")
