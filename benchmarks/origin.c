@@ -3,8 +3,9 @@
 // An origin that costs as little as it can: it counts the ends of request heads and gives each the
 // same answer, shaped like gunicorn's, in one send. It reads no request body.
 //
-//     origin 127.0.0.1:PORT|unix:PATH BODY_SIZE keep-alive|close
+//     origin 127.0.0.1:PORT|unix:PATH BODY_SIZE keep-alive|close [json]
 //
+// With `json` the body is an array of records, always the same; otherwise a line that repeats.
 // SIGUSR1 makes it print "CONNECTIONS REQUESTS", counted since its start.
 
 #define _GNU_SOURCE
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,20 +45,74 @@ static void fail(const char *what) {
     exit(1);
 }
 
-static void make_answer(size_t body_size) {
+static unsigned draw(unsigned below) {
+    static uint64_t state = 1;
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(state >> 33) % below;
+}
+
+// What an API on a database sends: the same keys again and again, and values of little variety.
+static size_t write_record(char *to, size_t room, unsigned number) {
+    static const char *const given[] = {
+        "Ada", "Amara", "Bao", "Carlos", "Chiara", "Dmitri", "Elif", "Fatima",
+        "Grace", "Hiroshi", "Ines", "Jonas", "Kofi", "Leila", "Mateo", "Noor"};
+    static const char *const family[] = {
+        "Andersson", "Bianchi", "Chen", "Diallo", "Eriksen", "Fischer", "Garcia", "Haddad",
+        "Ivanova", "Jensen", "Kowalski", "Lopez", "Mbeki", "Nguyen", "Okafor", "Petrov"};
+    static const char *const words[] = {
+        "order", "delayed", "refund", "invoice", "customer", "called", "about", "the",
+        "shipment", "address", "changed", "please", "confirm", "before", "Friday", "again"};
+    static const char *const states[] = {"pending", "paid", "shipped", "delivered",
+                                         "cancelled", "returned", "refunded", "on hold"};
+    const char *first = given[draw(16)], *last = family[draw(16)];
+    unsigned month = 1 + draw(12), day = 1 + draw(28), second = draw(86400);
+    size_t size = snprintf(to, room,
+                           "{\"created_at\":\"2026-%02u-%02uT%02u:%02u:%02uZ\","
+                           "\"email\":\"%s.%s@example.com\",\"id\":%u,\"is_active\":%s,"
+                           "\"name\":\"%s %s\",\"note\":\"",
+                           month, day, second / 3600, second / 60 % 60, second % 60, first, last,
+                           100000 + number, draw(4) ? "true" : "false", first, last);
+    for (unsigned left = 2 + draw(5); left > 0; left--)
+        size += snprintf(to + size, room - size, "%s%s", words[draw(16)], left > 1 ? " " : "");
+    unsigned total = 500 + draw(50000);
+    size += snprintf(to + size, room - size, "\",\"status\":\"%s\",\"total\":%u.%02u}",
+                     states[draw(8)], total / 100, total % 100);
+    return size;
+}
+
+static void write_json(char *body, size_t body_size) {
+    char record[1024];
+    size_t size = 0;
+    for (unsigned number = 0;; number++) {
+        size_t record_size = write_record(record, sizeof record, number);
+        if (size + 1 + record_size + 1 > body_size) break;
+        body[size++] = number ? ',' : '[';
+        memcpy(body + size, record, record_size);
+        size += record_size;
+    }
+    body[size++] = ']';
+    memset(body + size, '\n', body_size - size); // up to the size asked for
+}
+
+static void make_answer(size_t body_size, int is_json) {
     char head[256];
     int head_size = snprintf(head, sizeof head,
                              "HTTP/1.1 200 OK\r\n"
                              "Server: gunicorn\r\n"
                              "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
                              "Connection: %s\r\n"
-                             "Content-Type: text/html; charset=utf-8\r\n"
+                             "Content-Type: %s\r\n"
                              "Content-Length: %zu\r\n\r\n",
-                             closes ? "close" : "keep-alive", body_size);
+                             closes ? "close" : "keep-alive",
+                             is_json ? "application/json" : "text/html; charset=utf-8", body_size);
     answer_size = head_size + body_size;
     answer = malloc(answer_size);
     if (!answer) fail("malloc");
     memcpy(answer, head, head_size);
+    if (is_json) {
+        write_json(answer + head_size, body_size);
+        return;
+    }
     for (size_t i = 0; i < body_size; i++)
         answer[head_size + i] = pattern[i % (sizeof pattern - 1)];
 }
@@ -158,12 +214,15 @@ static void receive(struct connection *connection) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 4) {
-        fprintf(stderr, "usage: origin 127.0.0.1:PORT|unix:PATH BODY_SIZE keep-alive|close\n");
+    int is_json = count == 5 && !strcmp(arguments[4], "json");
+    size_t body_size = count > 2 ? strtoul(arguments[2], NULL, 10) : 0;
+    if ((count != 4 && !is_json) || (is_json && body_size < 1024)) {
+        fprintf(stderr, "usage: origin 127.0.0.1:PORT|unix:PATH BODY_SIZE keep-alive|close [json]\n"
+                        "JSON takes 1 KiB at least\n");
         return 64;
     }
     closes = !strcmp(arguments[3], "close");
-    make_answer(strtoul(arguments[2], NULL, 10));
+    make_answer(body_size, is_json);
 
     sigset_t asked;
     sigemptyset(&asked);

@@ -132,6 +132,46 @@ def test_response_without_a_body_passes_as_it_is(stand, status, method):
             assert answer.get("content-length") == (None if status.startswith("204") else "5000")
 
 
+@pytest.mark.parametrize(
+    ("known", "tag", "accepts", "expected"),
+    [('W/"a"', '"a"', True, ('W/"a"', "Accept-Encoding")), ('"b", W/"a"', '"a"', True, ('W/"a"', "Accept-Encoding")),
+     ('"a"', '"a"', True, ('"a"', None)), ('W/"a"', 'W/"a"', True, ('W/"a"', None)),
+     ('W/"a"', '"a"', False, ('"a"', None))],
+    ids=["weakened", "among others", "strong", "weak in the app", "no gzip"],
+)  # fmt: skip
+def test_304_names_the_tag_that_the_client_got(stand, known, tag, accepts, expected):
+    """RFC 9110 §15.4.5, RFC 9111 §4.3.4: by a strong one a cache would not find the body that it has."""
+    target = stand.answer(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
+    with stand.client() as client:
+        for _ in range(2):
+            answer = client.exchange(request(target, If_None_Match=known, **(ACCEPTS if accepts else {})))
+            assert answer.status == 304
+            assert (answer.get("etag"), answer.get("vary")) == expected
+            assert answer.names.isdisjoint({"content-encoding", "transfer-encoding"})
+
+
+def test_head_leaves_although_more_is_to_come(stand):
+    """What waits for the body waits no longer when upstream goes on, and then pauses."""
+    size = 65_536 * 3
+
+    def exchange(peer: Peer, arrived: Arrived) -> None:
+        peer.send(f"HTTP/1.1 200 OK\r\n{TYPE}Content-Length: {size + 1}\r\n\r\n".encode() + b"x" * size)
+        peer.wait_for(seen)
+        peer.send(b".")
+
+    seen = threading.Event()
+    reader, received = inflater(), b""
+    with stand.client() as client:
+        client.send(request(stand.play(exchange, keeps=True), **ACCEPTS))
+        client.read_head()
+        while len(received) < size:
+            received += reader.decompress(client.read_chunk())
+        seen.set()
+        while chunk := client.read_chunk():
+            received += reader.decompress(chunk)
+    assert received == b"x" * size + b"."
+
+
 def test_error_pages_are_compressed_too(stand):
     """Text is text; what weir says itself is short, and is not."""
     response = counted(body=TEXT, status="500 Internal Server Error")

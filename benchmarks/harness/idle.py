@@ -47,7 +47,7 @@ def measure_idle(children: Children, binaries: dict[str, Path], proxy: Proxy) ->
         raise Failure(f"{proxy.name} does not hold {CONNECTIONS}: {holder.last_words()}")
     time.sleep(SETTLE_SECONDS)
     after = resident_bytes(running.child.tree())
-    check_answer(running, scenario.body_bytes)
+    check_answer(running, origin)
     for child in (holder, running.child, origin.child):
         children.stop(child)
     print(f"{proxy.name}: {CONNECTIONS} idle connections", flush=True)

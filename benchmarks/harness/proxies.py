@@ -1,6 +1,8 @@
 """The proxies under test, and the origin behind them."""
 
+import gzip
 import http.client
+import json
 import os
 import select
 import signal
@@ -18,6 +20,11 @@ CLIENT_CPU = 1      # wrk, the exact load and the origin
 PATTERN = b"hello, weir\n"
 HERE = Path(__file__).resolve().parent.parent
 FIELDS = {"User-Agent": "weir-benchmark", "Accept": "*/*"}
+# Level 1, in the words of each rival's configuration.
+GZIP = {
+    "nginx.conf": "gzip on; gzip_comp_level 1; gzip_types application/json;",
+    "haproxy.cfg": "compression algo gzip\n    compression type application/json",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Proxy:
     binary: Path | None = None
     options: tuple[str, ...] = ()
     spills: bool = False        # whether nginx may write what a slow client has not taken to disk
+    is_gzip: bool = False       # whether it compresses JSON
 
     def command(self, children: Children, address: str, upstream: str) -> list[str]:
         """What to run, in the foreground; writes the configuration that it needs."""
@@ -35,7 +43,8 @@ class Proxy:
             metrics = f"127.0.0.1:{children.free_port()}"
             return [
                 str(self.binary), "serve", "--threads", "1", "--listen", address,
-                "--upstream", upstream, "--metrics", metrics, "--log-level", "warning", *self.options,
+                "--upstream", upstream, "--metrics", metrics, "--log-level", "warning",
+                *(("--gzip", "1") if self.is_gzip else ()), *self.options,
             ]  # fmt: skip
         if self.name == "nginx":
             configuration = self.configuration(children, "nginx.conf", address, upstream)
@@ -49,6 +58,7 @@ class Proxy:
         text = (HERE / "rivals" / name).read_text()
         values = {"LISTEN": address, "UPSTREAM": upstream, "DIRECTORY": str(children.directory)}
         values["TEMPORARY_FILE"] = "1024m" if self.spills else "0"
+        values["GZIP"] = GZIP[name] if self.is_gzip else ""
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         path = children.directory / f"{address.rsplit(':', 1)[1]}-{name}"
@@ -73,10 +83,21 @@ class Origin:
             self.address = f"unix:{children.directory}/origin-{port}.sock"
         self.scenario = scenario
         arguments = [self.address, str(scenario.body_bytes), scenario.upstream_fate]
+        arguments += ["json"] if scenario.is_json else []
         self.child = children.start(
             f"origin-{port}", [str(binary), *arguments], CLIENT_CPU, stdout=subprocess.PIPE
         )
         wait_until_listening(self.child, self.address)
+        self.body = self.expected_body()
+
+    def expected_body(self) -> bytes:
+        size = self.scenario.body_bytes
+        if not self.scenario.is_json:
+            return (PATTERN * (size // len(PATTERN) + 1))[:size]
+        response, body = ask(self.address, FIELDS)
+        if len(body) != size or not json.loads(body):
+            raise Failure(f"the origin's JSON is not right: {response.status}, {len(body)} bytes")
+        return body
 
     def counts(self) -> tuple[int, int]:
         """Connections and requests since its start."""
@@ -99,21 +120,38 @@ def start_proxy(
     return RunningProxy(proxy, child, address)
 
 
-def check_answer(running: RunningProxy, body_bytes: int) -> None:
-    """One request by another client than the load: status, length and every byte of the body."""
+def check_answer(running: RunningProxy, origin: Origin) -> int:
+    """One request by another client than the load: status, coding and every byte of the body.
+
+    Returns the size of the body as it was sent.
+    """
+    name = running.proxy.name
     running.child.check_alive()
-    connection = http.client.HTTPConnection(running.address, timeout=30)
     try:
-        connection.request("GET", "/", headers=FIELDS)
+        response, sent = ask(running.address, request_fields(origin.scenario))
+        coding = response.getheader("Content-Encoding")
+        body = gzip.decompress(sent) if coding == "gzip" else sent
+    except (OSError, EOFError, http.client.HTTPException) as error:
+        raise Failure(f"{name} gives no answer: {error!r}") from error
+    if response.status != 200 or body != origin.body:
+        raise Failure(f"{name} answers {response.status} with {len(body)} bytes")
+    if (coding == "gzip") != origin.scenario.is_gzip:
+        raise Failure(f"{name} answers in the coding {coding}")
+    return len(sent)
+
+
+def ask(address: str, fields: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection(address, timeout=30)
+    try:
+        connection.request("GET", "/", headers=fields)
         response = connection.getresponse()
-        body = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise Failure(f"{running.proxy.name} gives no answer: {error!r}") from error
+        return response, response.read()
     finally:
         connection.close()
-    expected = (PATTERN * (body_bytes // len(PATTERN) + 1))[:body_bytes]
-    if response.status != 200 or body != expected:
-        raise Failure(f"{running.proxy.name} answers {response.status} with {len(body)} bytes")
+
+
+def request_fields(scenario: Scenario) -> dict[str, str]:
+    return FIELDS | ({"Accept-Encoding": "gzip"} if scenario.is_gzip else {})
 
 
 def check_forwarding(children: Children, proxy: Proxy) -> None:
@@ -155,11 +193,7 @@ def first_request_head(listener: socket.socket) -> bytes:
 
 
 def ask_quietly(address: str) -> None:
-    connection = http.client.HTTPConnection(address, timeout=10)
     try:
-        connection.request("GET", "/", headers=FIELDS)
-        connection.getresponse().read()
+        ask(address, FIELDS)
     except (OSError, http.client.HTTPException):
         pass  # the listener's side reports it
-    finally:
-        connection.close()

@@ -53,10 +53,8 @@ def summary_section(comparisons: list[Comparison]) -> str:
         return ""
     rows = []
     for comparison in comparisons:
-        limit = comparison.scenario.nginx_ratio_max
-        verdict = "–"
-        if limit is not None and "nginx" in rivals:
-            verdict = f"≤ {limit:.2f} × nginx: " + verdict_of(not comparison.target_missed())
+        verdicts = [f"{words}: {verdict_of(is_met)}" for words, is_met in comparison.targets()]
+        verdict = "; ".join(verdicts) or "–"
         ratios = [spread(comparison.ratios("weir", rival)) for rival in rivals]
         rows.append([comparison.scenario.name, *ratios, verdict])
     header = ["scenario", *(f"weir / {rival}" for rival in rivals), "target"]
@@ -79,6 +77,7 @@ def comparison_section(comparison: Comparison) -> str:
             f"{comparison.median(name, 'requests_per_second'):,.0f}",
             f"{comparison.median(name, 'p50_us') / 1000:.2f}",
             f"{comparison.median(name, 'p99_us') / 1000:.2f}",
+            f"{comparison.median(name, 'answer_bytes'):,.0f}",
             f"{comparison.median(name, 'connects_per_request'):.3f}",
             f"{comparison.median(name, 'cpu_used'):.0%}",
             percentages([round.cpu_waited for round in rounds]),
@@ -86,7 +85,7 @@ def comparison_section(comparison: Comparison) -> str:
         ])  # fmt: skip
     header = [
         "proxy", "CPU µs / request", "user", "system", "requests / s", "p50 ms", "p99 ms",
-        "connects / request", "CPU 0 used", "waited", "steal",
+        "bytes / answer", "connects / request", "CPU 0 used", "waited", "steal",
     ]  # fmt: skip
     return f"## {comparison.scenario.name}\n\n{table(header, rows)}"
 

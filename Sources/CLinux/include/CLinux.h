@@ -131,13 +131,15 @@ static inline ssize_t weir_send(int socket, const void *bytes, size_t count) {
     return weir_result(syscall(SYS_sendto, socket, bytes, count, MSG_NOSIGNAL, NULL, 0));
 }
 
-// One system call for up to three parts; empty ones are passed as they are.
+// One system call for up to three parts; empty ones are passed as they are. What more is to come for, TCP keeps for up
+// to 200 ms, so that it leaves together with that.
 static inline ssize_t weir_send_parts(int socket, const void *first, size_t first_count, const void *second,
-                                      size_t second_count, const void *third, size_t third_count) {
+                                      size_t second_count, const void *third, size_t third_count,
+                                      int more_is_to_come) {
     struct iovec parts[3] = {
         {(void *)first, first_count}, {(void *)second, second_count}, {(void *)third, third_count}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
-    return weir_result(sendmsg(socket, &message, MSG_NOSIGNAL));
+    return weir_result(sendmsg(socket, &message, MSG_NOSIGNAL | (more_is_to_come ? MSG_MORE : 0)));
 }
 
 // What the kernel tells of the sockets of this network namespace (sock_diag(7)); it answers before the call returns.

@@ -75,6 +75,22 @@ public struct RequestHead: ~Copyable {
     /// Looks at every field's name, so it is only for who will make something of it.
     public func acceptsGzip(_ bytes: RawSpan) -> Bool { fields.acceptsGzip(bytes) }
 
+    /// Whether the client asks if a body has changed that it knows by a weak entity tag, among others
+    /// (RFC 9110 §13.1.2).
+    ///
+    /// Looks at every field's name, so it is only for who will make something of it.
+    public func knowsWeakTag(_ bytes: RawSpan) -> Bool {
+        for index in 0..<fields.count where fields.lines[index].kind == [] {
+            let (name, value) = (fields.lines[index].name, fields.lines[index].value)
+            guard bytes.equals(name, lowercase: "if-none-match") else { continue }
+            var elements = ListElements(value)
+            while let element = elements.next(bytes) {
+                if bytes.isWeakTag(element) { return true }
+            }
+        }
+        return false
+    }
+
     /// Whether the peer has given the request an id, valid or not.
     public var namesRequestID: Bool { fields.seen.contains(.requestID) }
 

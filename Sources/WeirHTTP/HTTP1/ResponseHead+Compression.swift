@@ -39,6 +39,20 @@ extension ResponseHead {
         return isText
     }
 
+    /// Whether it is a 304 about a body that its client may have in gzip: one with a strong entity
+    /// tag, which had become a weak one there.
+    ///
+    /// - Parameter bytes: the same bytes that were parsed.
+    /// - Returns: whether it is worth asking which tag the client knows.
+    public func confirmsStrongTag(_ bytes: RawSpan) -> Bool {
+        guard status == 304 else { return false }
+        for index in 0..<fields.count where fields.lines[index].kind == [] {
+            let (name, value) = (fields.lines[index].name, fields.lines[index].value)
+            if bytes.equals(name, lowercase: "etag") { return !bytes.isWeakTag(value) }
+        }
+        return false
+    }
+
     /// Sets those fields apart that ``writeForwarded(from:into:context:)`` leaves out or writes anew
     /// with the same compression in its context.
     ///
@@ -53,7 +67,8 @@ extension ResponseHead {
             let changes =
                 bytes.equals(name, lowercase: "vary")
                 ? !isVaried
-                : compression == .gzip && dependsOnCoding(bytes, name, fields.lines[index].value)
+                : compression != .declined
+                    && dependsOnCoding(bytes, name, fields.lines[index].value)
             if changes { fields.mark(index, as: .recoded) }
         }
     }
@@ -65,7 +80,7 @@ extension ResponseHead {
         _ value: Range<Int>
     ) -> Bool {
         switch name.count {
-        case 4: bytes.equals(name, lowercase: "etag") && !isWeak(bytes, value)
+        case 4: bytes.equals(name, lowercase: "etag") && !bytes.isWeakTag(value)
         // RFC 3230, which RFC 9530 has replaced.
         case 6: bytes.equals(name, lowercase: "digest")
         case 11:
@@ -76,10 +91,6 @@ extension ResponseHead {
         case 16: bytes.equals(name, lowercase: "content-encoding")
         default: false
         }
-    }
-
-    private func isWeak(_ bytes: RawSpan, _ tag: Range<Int>) -> Bool {
-        tag.count >= 2 && bytes.twoBytes(at: tag.lowerBound) == UInt16(UInt64(ascii: "W/"))
     }
 
     /// Whether `Vary` names `Accept-Encoding`, or says that everything matters.
@@ -108,10 +119,8 @@ extension ResponseHead {
         for compression: Compression,
         into output: inout OutputCursor
     ) {
-        if compression == .gzip {
-            output.append("Content-Encoding: gzip\r\n")
-            writeWeakened(bytes, into: &output)
-        }
+        if compression == .gzip { output.append("Content-Encoding: gzip\r\n") }
+        if compression != .declined { writeWeakened(bytes, into: &output) }
         guard !variesByCoding(bytes) else { return }
         output.append("Vary: ")
         for index in 0..<fields.count where isVary(bytes, index) {
@@ -140,6 +149,11 @@ extension ResponseHead {
 }
 
 extension RawSpan {
+    /// Whether an entity tag says of itself that it is a weak one (RFC 9110 §8.8.3).
+    func isWeakTag(_ tag: Range<Int>) -> Bool {
+        tag.count >= 2 && twoBytes(at: tag.lowerBound) == UInt16(UInt64(ascii: "W/"))
+    }
+
     /// Whether a list of tokens has `token`, which is in lower case, among its elements.
     fileprivate func lists(_ token: StaticString, in value: Range<Int>) -> Bool {
         var elements = ListElements(value)

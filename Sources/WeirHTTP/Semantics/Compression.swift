@@ -8,4 +8,6 @@ public enum Compression: Equatable, BitwiseCopyable, Sendable {
     case declined
     /// It goes in gzip.
     case gzip
+    /// There is none: the client has it already, in gzip (304).
+    case remembered
 }

@@ -146,14 +146,16 @@ extension BufferPool {
     ///   - second: what follows it.
     ///   - third: what follows that.
     ///   - socket: where to.
+    ///   - haste: whether it may wait for what is sent next.
     /// - Returns: how it went; fewer bytes than given means that the socket is full.
     public func send(
         _ first: BufferRange,
         _ second: BufferRange = .none,
         _ third: BufferRange = .none,
-        to socket: borrowing StreamSocket
+        to socket: borrowing StreamSocket,
+        _ haste: Haste = .now
     ) -> Transfer {
-        if third.isEmpty {
+        if third.isEmpty, haste == .now {
             if second.isEmpty { return sendOne(first, to: socket) }
             if first.isEmpty { return sendOne(second, to: socket) }
         }
@@ -165,7 +167,8 @@ extension BufferPool {
                 part(second),
                 second.count,
                 part(third),
-                third.count
+                third.count,
+                haste == .withTheNext ? 1 : 0
             )
         )
     }

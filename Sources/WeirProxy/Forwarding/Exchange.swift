@@ -60,6 +60,8 @@ struct Exchange: BitwiseCopyable {
     var responseFraming = MessageFraming.none
     /// Whether the response may go on in gzip, as far as client and operator are concerned.
     var acceptsGzip = false
+    /// Whether the client asks for what it may have in gzip already.
+    var knowsWeakTag = false
     /// What compresses the response body, while that goes on.
     var deflater = SlabIndex<Deflater>.none
     /// Whether upstream keeps its connection after the response.

@@ -22,11 +22,15 @@ extension ProxyLoop {
         of received: BufferRange,
         _ exchange: SlabIndex<Exchange>
     ) -> Compression {
-        guard let level = plan.gzipLevel,
-            buffers.read(received, { responseHead.value.isCompressible($0) })
-        else { return .none }
+        guard let level = plan.gzipLevel else { return .none }
         var compression = Compression.declined
-        if exchanges[exchange].acceptsGzip, mayLoseItsLength(exchange) {
+        if exchanges[exchange].acceptsGzip, exchanges[exchange].knowsWeakTag,
+            buffers.read(received, { responseHead.value.confirmsStrongTag($0) })
+        {
+            compression = .remembered
+        } else if !buffers.read(received, { responseHead.value.isCompressible($0) }) {
+            return .none
+        } else if exchanges[exchange].acceptsGzip, mayLoseItsLength(exchange) {
             exchanges[exchange].deflater = takeDeflater(level: level)
             if exchanges[exchange].deflater == .none {
                 metrics.compressionRefused()
@@ -76,7 +80,10 @@ extension ProxyLoop {
             if step == .done { piece.outcome = portion.outcome }
             let (body, end) = frame(&head, piece, as: exchanges[exchange].responseFraming)
             if head.count + body.count + end.count > 0 {
-                sendResponse(head, body, end, to: exchanges[exchange].client)
+                // What the deflater has kept is sure to follow: upstream goes on, or has paused.
+                let haste: Haste =
+                    step != .done || deflaters[deflater].hasPending ? .withTheNext : .now
+                sendResponse(head, body, end, to: exchanges[exchange].client, haste)
             }
             guard step != .done, exchanges.isLive(exchange) else { return }
             source = source.dropping(step.consumed)
@@ -108,11 +115,18 @@ extension ProxyLoop {
         return step
     }
 
-    /// Whether what upstream sends is compressed: one read of it is a share of the turn then, since it
-    /// takes as long as moving megabytes.
-    func isCompressing(_ upstream: SlabIndex<UpstreamConnection>) -> Bool {
-        upstreams[upstream].phase == .active
-            && exchanges[upstreams[upstream].exchange].deflater != .none
+    /// What is compressed of one body in a turn, since that takes as long as moving megabytes.
+    ///
+    /// More than one read: bodies that would fit, but for their head, would each hold a deflater
+    /// while all others have their first turn, and none of them would be in the processor's cache.
+    private static var compressedTurnBytesMax: Int { 2 * BufferPool.readSize }
+
+    /// How many bytes of an upstream's may be taken in one turn.
+    func turnShare(of upstream: SlabIndex<UpstreamConnection>) -> Int {
+        guard plan.gzipLevel != nil,
+            exchanges[upstreams[upstream].exchange].deflater != .none
+        else { return Self.turnBytesMax }
+        return Self.compressedTurnBytesMax
     }
 
     /// Sends on what the deflater has kept to itself, because upstream has paused.

@@ -36,8 +36,9 @@ extension ProxyLoop {
         clients[client].phase = .exchanging
         clients[client].exchange = exchange
         if plan.gzipLevel != nil {
-            exchanges[exchange].acceptsGzip = buffers.read(headBytes) {
-                requestHead.value.acceptsGzip($0)
+            buffers.read(headBytes) {
+                exchanges[exchange].acceptsGzip = requestHead.value.acceptsGzip($0)
+                exchanges[exchange].knowsWeakTag = requestHead.value.knowsWeakTag($0)
             }
         }
         if requestHead.value.namesRequestID { keepRequestID(headBytes, of: exchange) }

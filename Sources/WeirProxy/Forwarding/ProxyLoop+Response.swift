@@ -276,18 +276,26 @@ extension ProxyLoop {
     // MARK: Writing to the client
 
     /// Sends parts of a response, and keeps what the client does not take yet.
+    ///
+    /// - Parameters:
+    ///   - head: the first part; any part may be empty, not all of them.
+    ///   - body: what follows it.
+    ///   - ending: what follows that.
+    ///   - client: where to.
+    ///   - haste: whether it may wait for what is sent next.
     func sendResponse(
         _ head: BufferRange,
         _ body: BufferRange,
         _ ending: BufferRange,
-        to client: SlabIndex<ClientConnection>
+        to client: SlabIndex<ClientConnection>,
+        _ haste: Haste = .now
     ) {
         let total = head.count + body.count + ending.count
         var sent = 0
         let isFirst = clients[client].output.isEmpty
         // What is kept goes first.
         if isFirst {
-            switch buffers.send(head, body, ending, to: clients[client].socket) {
+            switch buffers.send(head, body, ending, to: clients[client].socket, haste) {
             case .bytes(let count):
                 metrics.transmitted(bytes: count)
                 sent = count

@@ -246,11 +246,11 @@ extension ProxyLoop {
 
     /// Reads as long as there is something to read and room for it, up to its share of the turn.
     func readUpstream(_ upstream: SlabIndex<UpstreamConnection>) {
-        var left = Self.turnBytesMax
+        var taken = 0
         while upstreams[upstream].isReadable, upstreams[upstream].phase == .active,
             takesResponse(exchanges[upstreams[upstream].exchange].client)
         {
-            guard left > 0 else {
+            guard taken < turnShare(of: upstream) else {
                 queue(exchanges[upstreams[upstream].exchange].client)
                 break
             }
@@ -266,13 +266,12 @@ extension ProxyLoop {
             )
             switch transfer {
             case .bytes(let count):
-                left -= count
+                taken += count
                 if count < room, !upstreams[upstream].hasFinished {
                     upstreams[upstream].isReadable = false
                 }
                 if received.buffer != inbox { upstreams[upstream].input = received }
                 receiveResponse(received, on: upstream)
-                if plan.gzipLevel != nil, isCompressing(upstream) { left = 0 }
             case .wouldBlock:
                 upstreams[upstream].isReadable = false
                 flushCompressed(upstreams[upstream].exchange)

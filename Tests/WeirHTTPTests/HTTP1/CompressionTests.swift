@@ -41,15 +41,51 @@ import Testing
         #expect(!acceptsGzip("Accept-Encoding: gzip\r\nConnection: accept-encoding\r\n"))
     }
 
-    private func acceptsGzip(_ fields: String) -> Bool {
+    private func acceptsGzip(_ fields: String) -> Bool { ask(fields) { $0.acceptsGzip($1) } }
+
+    private func ask(_ fields: String, _ question: (borrowing RequestHead, RawSpan) -> Bool) -> Bool
+    {
         let text = TestBytes("GET / HTTP/1.1\r\nHost: w\r\n\(fields)\r\n")
         var head = RequestHead(
             limits: HeadLimits(headBytes: 4_096, fieldCount: 50, targetBytes: 100)
         )
         return text.withSpan { bytes in
             guard case .complete = head.parse(bytes) else { return false }
-            return head.acceptsGzip(bytes)
+            return question(head, bytes)
         }
+    }
+
+    // MARK: What the client has already (RFC 9110 §13.1.2)
+
+    @Test(
+        "looks for a weak tag among those that the client knows",
+        arguments: [
+            ("If-None-Match: W/\"a\"\r\n", true), ("if-none-match: \"b\" , W/\"a\"\r\n", true),
+            ("If-None-Match: \"b\"\r\nIf-None-Match: W/\"a\"\r\n", true),
+            ("If-None-Match: \"a\"\r\n", false), ("If-None-Match: *\r\n", false),
+            ("If-None-Match:\r\n", false), ("If-Match: W/\"a\"\r\n", false), ("", false),
+        ]
+    )
+    func weakTags(_ fields: String, _ isKnown: Bool) {
+        #expect(ask(fields) { $0.knowsWeakTag($1) } == isKnown)
+    }
+
+    @Test(
+        "knows a 304 about a strong tag",
+        arguments: [
+            (304, "ETag: \"a\"\r\n", true), (304, "X: y\r\netag:\"a\"\r\n", true),
+            (304, "ETag: W/\"a\"\r\n", false), (304, "", false), (200, "ETag: \"a\"\r\n", false),
+            (412, "ETag: \"a\"\r\n", false),
+        ]
+    )
+    func confirmations(_ status: Int, _ fields: String, _ confirms: Bool) {
+        let text = TestBytes("HTTP/1.1 \(status) x\r\n\(fields)\r\n")
+        var head = ResponseHead(limits: .response)
+        let answer = text.withSpan { bytes in
+            _ = head.parse(bytes, answering: .get)
+            return head.confirmsStrongTag(bytes)
+        }
+        #expect(answer == confirms)
     }
 
     // MARK: What may be compressed
@@ -169,6 +205,8 @@ import Testing
         #expect(forwarded(fields, .gzip) == compressed)
         #expect(forwarded(fields, .declined) == declined)
         #expect(forwarded(fields, .none) == fields)
+        let remembered = compressed.replacing("Content-Encoding: gzip\r\n", with: "")
+        #expect(forwarded(fields, .remembered) == remembered)
     }
 
     @Test("never outgrows the room that is promised for it")

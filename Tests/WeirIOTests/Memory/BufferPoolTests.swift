@@ -113,4 +113,20 @@ import Testing
         #expect(transfers == [.bytes(9), .wouldBlock, .end])
         #expect(text(received) == "head body")
     }
+
+    @Test("what may wait for what follows arrives before it") func haste() throws {
+        let pair = try SocketPair()
+        var received = BufferRange(try take(64), 0..<0)
+        let (first, second) = (try buffer("head "), try buffer("body"))
+        let sent = [
+            pool.send(first, to: pair.left, .withTheNext), pool.send(second, to: pair.left),
+        ]
+        #expect(sent == [.bytes(5), .bytes(4)])
+        while text(received).utf8.count < 9 {
+            guard case .bytes = pool.receive(from: pair.right, behind: &received, upTo: 64) else {
+                break
+            }
+        }
+        #expect(text(received) == "head body")
+    }
 }
