@@ -42,10 +42,15 @@ let package = Package(
             dependencies: ["CZlib"],
             swiftSettings: lifetimes
         ),
+        .target(
+            name: "WeirHTTP2",
+            dependencies: ["CNGHTTP2"],
+            swiftSettings: lifetimes
+        ),
         .target(name: "WeirMetrics", swiftSettings: settings),
         .target(
             name: "WeirProxy",
-            dependencies: ["WeirIO", "WeirHTTP", "WeirCompression", "WeirMetrics"],
+            dependencies: ["WeirIO", "WeirHTTP", "WeirHTTP2", "WeirCompression", "WeirMetrics"],
             swiftSettings: settings
         ),
         .target(
@@ -67,6 +72,11 @@ let package = Package(
         .testTarget(
             name: "WeirCompressionTests",
             dependencies: ["WeirCompression", "CZlib"],
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "WeirHTTP2Tests",
+            dependencies: ["WeirHTTP2", "CNGHTTP2"],
             swiftSettings: lifetimes
         ),
         .testTarget(

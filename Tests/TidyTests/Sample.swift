@@ -75,9 +75,11 @@ struct Sample {
         Sample(.noFoundation, "weir/A.swift", "// import Foundation\nimport Glibc\n", breaks: []),
         Sample(.kernelBelow, "WeirProxy/A.swift", "import Glibc\n", breaks: [1]),
         Sample(.kernelBelow, "WeirConfiguration/A.swift", "import func Musl.exit\n", breaks: [1]),
+        Sample(.kernelBelow, "WeirHTTP2/A.swift", "import Glibc\n", breaks: [1]),
         Sample(.kernelBelow, "WeirIO/A.swift", "import Glibc\n", breaks: []),
         Sample(.kernelBelow, "weir/A.swift", "import Glibc\n", breaks: []),
         Sample(.leavesAlone, "WeirHTTP/A.swift", "import WeirIO\n", breaks: [1]),
+        Sample(.leavesAlone, "WeirHTTP2/A.swift", "import WeirHTTP\n", breaks: [1]),
         Sample(.leavesAlone, "WeirMetrics/A.swift", "public import WeirHTTP\n", breaks: [1]),
         Sample(.leavesAlone, "WeirProxy/A.swift", "import WeirHTTP\n", breaks: []),
         Sample(
