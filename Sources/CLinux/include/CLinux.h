@@ -185,6 +185,14 @@ static inline ssize_t weir_write_at(int descriptor, const void *bytes, size_t co
     return weir_result(written);
 }
 
+static inline ssize_t weir_read_at(int descriptor, void *bytes, size_t count, int64_t position) {
+    ssize_t received;
+    do {
+        received = pread(descriptor, bytes, count, position);
+    } while (received < 0 && errno == EINTR);
+    return weir_result(received);
+}
+
 static inline ssize_t weir_send_file(int socket, int file, int64_t position, size_t count) {
     off_t offset = position;
     return weir_result(sendfile(socket, file, &offset, count));

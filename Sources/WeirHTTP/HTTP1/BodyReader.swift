@@ -13,6 +13,8 @@ public struct BodyReader: BitwiseCopyable, Sendable {
     public enum Step: Equatable, Sendable {
         /// Body bytes at these offsets; the next step begins behind them.
         case data(Range<Int>)
+        /// Bytes of the trailer section at these offsets, in order; the next step begins behind them.
+        case trailers(Range<Int>)
         /// All input is consumed, and the body is not at its end.
         case needsMore
         /// The body is at its end: what lies from `end` on belongs to the next message.
@@ -50,8 +52,8 @@ public struct BodyReader: BitwiseCopyable, Sendable {
 
     /// Takes one step over `bytes` and moves `offset` behind what it consumed.
     ///
-    /// Call it again until it returns something else than ``Step/data(_:)``, which is never
-    /// empty. Once finished or refused, the answer stays the same and nothing is consumed.
+    /// Call it again until it returns something else than ``Step/data(_:)`` and
+    /// ``Step/trailers(_:)``, which are never empty. Once finished or refused, the answer stays the same and nothing is consumed.
     public mutating func next(_ bytes: RawSpan, from offset: inout Int) -> Step {
         switch state {
         case .counted(let remaining):

@@ -6,7 +6,7 @@ public enum ChunkWriter {
     public static var sizeLineBytesMax: Int { 18 }
     /// What ``writeLineEnd(into:)`` writes.
     public static var lineEndBytes: Int { 2 }
-    /// What ``writeLastChunk(into:)`` writes.
+    /// What ``writeLastChunk(into:)`` writes, and the end behind it.
     public static var lastChunkBytes: Int { 5 }
 
     /// Writes `chunk-size CRLF`, which goes in front of that many bytes.
@@ -27,9 +27,9 @@ public enum ChunkWriter {
         output.append("\r\n")
     }
 
-    /// Writes the last chunk and an empty trailer section.
+    /// Writes the last chunk; trailer lines follow, and ``writeLineEnd(into:)``.
     @_lifetime(output: copy output)
     public static func writeLastChunk(into output: inout OutputRawSpan) {
-        output.append("0\r\n\r\n")
+        output.append("0\r\n")
     }
 }

@@ -9,8 +9,7 @@
 ///                                            └─ n = 0 ─► trailer lines ─► CR LF ─► finished
 /// ```
 ///
-/// Trailer fields are checked like any other and then dropped (RFC 9110 §6.5.1): none is known
-/// to be safe to merge, and few recipients read them.
+/// Trailer fields are checked like any other; what may become of them, ``TrailerSection`` says.
 @usableFromInline
 struct ChunkedDecoder: BitwiseCopyable, Sendable {
     /// Sizes are below 2⁶⁰, with at most one digit more than that takes.
@@ -74,6 +73,16 @@ struct ChunkedDecoder: BitwiseCopyable, Sendable {
                     if remaining == 0 { phase = .dataReturn }
                     offset = start &+ count
                     return .data(start..<offset)
+                case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed:
+                    let trailers = try readTrailers(bytes, from: &position)
+                    guard trailers.isEmpty else {
+                        offset = position
+                        return .trailers(trailers)
+                    }
+                    guard position < bytes.byteCount else {
+                        offset = position
+                        return .needsMore
+                    }
                 case .finished:
                     offset = position
                     return .finished(end: position)
@@ -116,9 +125,9 @@ struct ChunkedDecoder: BitwiseCopyable, Sendable {
         case .extensionBlank, .extensionName, .extensionEquals, .extensionValue, .extensionToken,
             .extensionQuoted, .extensionEscape, .extensionEnd:
             return try readExtension(byte, phase)
-        case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed:
-            return try readTrailer(byte, phase)
-        case .data, .finished, .refused: return phase
+        case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed, .data, .finished,
+            .refused:
+            return phase
         }
     }
 

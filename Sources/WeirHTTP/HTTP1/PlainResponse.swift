@@ -78,7 +78,7 @@ public struct PlainResponse: Sendable {
         switch (fate, clientVersion) {
         case (.close, _): lines.append("Connection: close")
         case (.keepAlive, .http10): lines.append("Connection: keep-alive")
-        case (.keepAlive, .http11): break
+        case (.keepAlive, .http11), (.keepAlive, .http2): break
         }
         return lines.joined(separator: "\r\n") + "\r\n\r\n"
     }

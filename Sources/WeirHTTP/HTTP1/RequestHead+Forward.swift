@@ -286,6 +286,7 @@ extension RequestHead {
         switch version {
         case .http11: output.append("\r\nVia: 1.1 weir\r\n")
         case .http10: output.append("\r\nVia: 1.0 weir\r\n")
+        case .http2: output.append("\r\nVia: 2.0 weir\r\n")
         }
     }
 

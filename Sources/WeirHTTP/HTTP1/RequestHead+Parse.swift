@@ -22,6 +22,16 @@ extension RequestHead {
         }
     }
 
+    /// Parses a head that was translated from HTTP/2, by the same rules.
+    ///
+    /// - Parameter bytes: the head and nothing else.
+    /// - Returns: as ``parse(_:)``; where it is complete, ``version`` is that of the client.
+    public mutating func parseTranslated(_ bytes: RawSpan) -> HeadProgress {
+        let progress = parse(bytes)
+        version = .http2
+        return progress
+    }
+
     /// Decides what the fields mean together, once all of them are there.
     @inline(__always)
     private mutating func settle(_ bytes: RawSpan) throws(HeadError) {
@@ -32,7 +42,7 @@ extension RequestHead {
         acceptsProblems = false
         maxForwards = nil
         switch version {
-        case .http11:
+        case .http11, .http2:
             persistence = fields.options.contains(.close) ? .close : .keepAlive
             if fields.seen.contains(.expect) { try settleExpectation(bytes) }
             if fields.seen.contains(.upgrade), fields.options.contains(.upgrade), !hasContent {

@@ -104,7 +104,7 @@ extension ResponseHead {
         let asks: ConnectionOptions = [.close, .keepAlive]
         let options = fields.options.intersection(asks)
         switch version {
-        case .http11: persistence = options.contains(.close) ? .close : .keepAlive
+        case .http11, .http2: persistence = options.contains(.close) ? .close : .keepAlive
         case .http10: persistence = options == .keepAlive ? .keepAlive : .close
         }
         switchedProtocols = status == 101 ? fields.protocolSet(bytes) : ProtocolSet()

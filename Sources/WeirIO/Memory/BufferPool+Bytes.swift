@@ -67,6 +67,22 @@ extension BufferPool {
         range.end &+= UInt32(truncatingIfNeeded: source.count)
     }
 
+    /// Appends a copy of bytes that lie elsewhere.
+    ///
+    /// - Parameters:
+    ///   - range: bytes written before; its buffer must have room.
+    ///   - source: what to copy; may be empty.
+    public func append(to range: inout BufferRange, copying source: RawSpan) {
+        let count = source.byteCount
+        guard count > 0 else { return }
+        precondition(size(of: range.buffer) - range.upperBound >= count)
+        unsafe source.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe memcpy(memory(of: range) + range.count, start, count)
+        }
+        range.end &+= UInt32(truncatingIfNeeded: count)
+    }
+
     /// The bytes of a range in new memory; for what is not on a request's way.
     public func copy(of range: BufferRange) -> [UInt8] {
         guard !range.isEmpty else { return [] }
@@ -182,6 +198,17 @@ extension BufferPool {
         at position: UInt64
     ) -> Int {
         unsafe weir_write_at(file.rawValue, memory(of: range), range.count, Int64(position))
+    }
+
+    /// Reads from a file.
+    ///
+    /// - Returns: how many bytes were read, or the negated errno.
+    func read(
+        into range: BufferRange,
+        from file: borrowing Descriptor,
+        at position: UInt64
+    ) -> Int {
+        unsafe weir_read_at(file.rawValue, memory(of: range), range.count, Int64(position))
     }
 
     private func sendOne(_ range: BufferRange, to socket: borrowing StreamSocket) -> Transfer {

@@ -115,6 +115,22 @@ extension BufferPool {
         }
     }
 
+    /// Copies the front of a chain; removes nothing.
+    ///
+    /// - Parameters:
+    ///   - target: where to; no more bytes than the chain has.
+    ///   - chain: where the bytes are, in buffers other than the target's.
+    public func copy(into target: BufferRange, from chain: BufferChain) {
+        precondition(target.count <= chain.count)
+        var written = BufferRange(target.buffer, target.lowerBound..<target.lowerBound)
+        var buffer = chain.first
+        while written.end < target.end {
+            let rest = Int(target.end - written.end)
+            append(to: &written, copying: range(of: buffer).prefix(rest))
+            buffer = next(of: buffer)
+        }
+    }
+
     /// Writes the front of a chain to a socket with one system call; removes nothing.
     ///
     /// - Parameters:

@@ -25,6 +25,9 @@ public struct StreamSocket: ~Copyable, Sendable {
         if number >= 0 { _ = Glibc.close(number) }
     }
 
+    /// The value of a connection that has no socket of its own.
+    public static var closed: StreamSocket { StreamSocket(owning: -1) }
+
     /// Opens a socket of an address's family.
     ///
     /// - Parameter address: where it will connect to.

@@ -49,6 +49,28 @@ public struct SpillFile: ~Copyable, Sendable {
         end = position
     }
 
+    /// Copies bytes from the front, and forgets them.
+    ///
+    /// - Parameters:
+    ///   - target: where to; no more bytes than wait.
+    ///   - buffers: the pool that it is in.
+    /// - Throws: ``SystemError``, such as EIO.
+    public mutating func take(
+        into target: BufferRange,
+        of buffers: borrowing BufferPool
+    ) throws(SystemError) {
+        precondition(target.count <= count)
+        var left = target
+        while !left.isEmpty {
+            let received = buffers.read(into: left, from: descriptor, at: start)
+            guard received > 0 else {
+                throw SystemError("read", code: Int32(truncatingIfNeeded: -received))
+            }
+            left = left.dropping(received)
+            start += UInt64(received)
+        }
+    }
+
     /// Sends bytes from the front, from the page cache to the socket (sendfile), and forgets them.
     ///
     /// - Parameters:

@@ -52,7 +52,7 @@ struct AdminResponse: Equatable, Sendable {
         switch (request.fate, request.version) {
         case (.close, _): lines.append("Connection: close")
         case (.keepAlive, .http10): lines.append("Connection: keep-alive")
-        case (.keepAlive, .http11): break
+        case (.keepAlive, .http11), (.keepAlive, .http2): break
         }
         let head = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
         return request.method == .head ? head : head + body

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import WeirHTTP
+internal import WeirHTTP2
 internal import WeirIO
 
-/// A connection that a client opened.
+/// What an exchange answers to: a connection that a client opened, or one stream of such a connection
+/// where it speaks HTTP/2.
 ///
-/// It holds no buffer while it is idle: what a client sends goes through the loop's own, and is
+/// A stream has no socket; its bytes go through the session of its connection. A connection holds no buffer while it is idle: what a client sends goes through the loop's own, and is
 /// kept here only as long as the other side does not take it.
 struct ClientConnection: ~Copyable {
     /// What the connection is doing.
@@ -18,6 +20,8 @@ struct ClientConnection: ~Copyable {
         case readingHead
         /// A request is being served.
         case exchanging
+        /// The connection speaks HTTP/2: its streams are served.
+        case multiplexing
         /// Only what is left of an answer is still to be sent.
         case closing
         /// Everything is sent; what the client still sends is thrown away until it has seen the
@@ -38,7 +42,18 @@ struct ClientConnection: ~Copyable {
         case reset
     }
 
+    /// Closed from the start for a stream.
     var socket: StreamSocket
+    /// The session of a connection that speaks HTTP/2, and of each of its streams.
+    var session = SlabIndex<HTTP2Connection>.none
+    /// Which stream this is, if it is one.
+    var stream = StreamHandle.none
+    /// Whether the head of a stream's response was sent.
+    var hasResponded = false
+    /// How many bytes a stream's client has sent that it was not told to have been taken.
+    var unconsumed: UInt32 = 0
+    /// Which protocol a connection speaks; `nil` until something of it has come.
+    var spoken: ConnectionProtocol?
     /// The client's IP address, of the socket or of the PROXY header; empty on a unix socket.
     var address: AddressText
     var trust: ForwardingContext.Trust
@@ -66,4 +81,7 @@ struct ClientConnection: ~Copyable {
     var outputTakenAt: UInt64 = 0
     /// When the first byte of the request came, t0; before that when the connection was accepted.
     var requestStartedAt: UInt64
+
+    /// Whether it is one stream of a connection.
+    @inline(__always) var isStream: Bool { stream != .none }
 }

@@ -15,7 +15,7 @@ extension ProxyLoop {
         guard stage == .serving else { return }
         let port = listeners[position].listener
         while true {
-            guard clients.count < plan.connections else {
+            guard connectionCount < plan.connections else {
                 hasPausedListeners = true
                 return
             }
@@ -33,6 +33,9 @@ extension ProxyLoop {
             }
         }
     }
+
+    /// How many connections clients have open.
+    var connectionCount: Int { clients.count - streamCount }
 
     /// Looks again at every listener; edges that were not acted on are not reported twice.
     func resumeAccepting() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import WeirHTTP
+internal import WeirHTTP2
 internal import WeirIO
 
 extension ProxyLoop {
@@ -67,17 +68,18 @@ extension ProxyLoop {
     }
 
     /// Whether bytes of the client have somewhere to go.
-    private func wantsInput(_ client: SlabIndex<ClientConnection>) -> Bool {
+    func wantsInput(_ client: SlabIndex<ClientConnection>) -> Bool {
         switch clients[client].phase {
         case .lingering: return true
-        case .awaitingProxyHeader, .awaitingRequest, .readingHead:
+        case .awaitingProxyHeader, .awaitingRequest, .readingHead, .multiplexing:
             return clients[client].output.isEmpty
         case .closing, .closed: return false
         case .exchanging:
             let exchange = clients[client].exchange
             let isOwed =
                 exchanges[exchange].stage == .tunnelled
-                || !exchanges[exchange].isRequestWhole && clients[client].output.isEmpty
+                || !exchanges[exchange].isRequestWhole
+                    && (clients[client].output.isEmpty || clients[client].isStream)
             return isOwed
                 && (exchanges[exchange].stage == .collecting || upstreamTakesBytes(of: exchange))
         }
@@ -96,7 +98,7 @@ extension ProxyLoop {
     ///   - received: what was kept from before, and the new bytes behind it.
     ///   - newBytes: how many are new; 0 when kept bytes are looked at again.
     ///   - client: whose bytes they are.
-    private func consume(
+    func consume(
         _ received: BufferRange,
         newBytes: Int,
         of client: SlabIndex<ClientConnection>
@@ -121,6 +123,7 @@ extension ProxyLoop {
             tunnelToUpstream(&rest, of: clients[client].exchange)
         case .exchanging:
             receiveBody(&rest, of: clients[client].exchange)
+        case .multiplexing: receiveFrames(&rest, of: client)
         case .lingering, .closing, .closed: break
         }
         keepInput(rest, of: client)
@@ -130,7 +133,8 @@ extension ProxyLoop {
     /// Keeps bytes that were not consumed, in a buffer no larger than they need.
     private func keepInput(_ rest: BufferRange, of client: SlabIndex<ClientConnection>) {
         switch clients[client].phase {
-        case .awaitingProxyHeader, .awaitingRequest, .readingHead, .exchanging: break
+        case .awaitingProxyHeader, .awaitingRequest, .readingHead, .exchanging, .multiplexing:
+            break
         // Nothing of it will be looked at; what was kept is given back already.
         case .closing, .lingering, .closed: return
         }
@@ -144,6 +148,17 @@ extension ProxyLoop {
 
     private func receiveHead(_ received: inout BufferRange, of client: SlabIndex<ClientConnection>)
     {
+        if clients[client].spoken == nil {
+            switch buffers.read(received, { HTTP2Session.matchesPreface($0) }) {
+            case .partly: return
+            case .whole:
+                beginSession(&received, of: client)
+                return
+            case .not:
+                clients[client].spoken = .http1
+                metrics.connectionSpoke(.http1)
+            }
+        }
         switch buffers.read(received, { requestHead.value.parse($0) }) {
         case .incomplete: break
         case .refused(let error):
@@ -197,12 +212,20 @@ extension ProxyLoop {
     }
 
     private func resume(_ client: SlabIndex<ClientConnection>) {
-        if !clients[client].output.isEmpty { flush(client) }
+        if !clients[client].output.isEmpty, !clients[client].isStream { flush(client) }
         let exchange = clients[client].exchange
         if exchange != .none, exchanges[exchange].upstream != .none {
             resumeUpstream(exchanges[exchange].upstream)
         }
         guard clients[client].phase != .closed else { return }
+        if clients[client].phase == .multiplexing {
+            resumeSession(client)
+            return
+        }
+        if clients[client].isStream {
+            passOnInput(of: client)
+            return
+        }
         if isTunnelled(client) {
             resumeTunnel(client)
             return
@@ -243,6 +266,7 @@ extension ProxyLoop {
             finishClientSide(of: clients[client].exchange)
         case .exchanging:
             if !exchanges[clients[client].exchange].isRequestWhole { clientIsGone(client) }
+        case .multiplexing: clientIsGone(client)
         case .closing, .closed: break
         }
     }

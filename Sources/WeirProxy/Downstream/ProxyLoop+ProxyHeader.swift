@@ -58,7 +58,9 @@ extension ProxyLoop {
         let line = ProxyHeader.line(
             source: source,
             sourcePort: port,
-            destination: (clients[client].socket.localAddress, clients[client].localPort)
+            destination: (
+                clients[connection(of: client)].socket.localAddress, clients[client].localPort
+            )
         )
         buffers.append(to: &head) { output in
             for byte in line.utf8 { output.append(byte) }

@@ -17,6 +17,8 @@ struct BodyPortion: BitwiseCopyable {
 
     /// The body's bytes, in one piece, without their framing.
     var data = BufferRange.none
+    /// Lines of the trailer section, as they came: none of them goes on unseen.
+    var trailers = BufferRange.none
     /// What follows the body.
     var rest: BufferRange
     var outcome = Outcome.more
@@ -37,6 +39,9 @@ extension ProxyLoop {
                 guard reader.isFinished else { continue }
                 portion.rest = received.dropping(offset)
                 portion.outcome = .finished
+            case .trailers(let range):
+                portion.trailers = received.extracting(range)
+                continue
             case .needsMore: break
             case .finished(let end):
                 portion.rest = received.dropping(end)
@@ -66,13 +71,15 @@ extension ProxyLoop {
     ///     more.
     ///   - portion: the body's bytes.
     ///   - framing: how they go on.
+    ///   - trailers: lines that may go on behind the last chunk.
     /// - Returns: what is sent after `head`: the bytes that were not copied, and what ends them.
     func frame(
         _ head: inout BufferRange,
         _ portion: BodyPortion,
-        as framing: MessageFraming
+        as framing: MessageFraming,
+        trailers: BufferRange = .none
     ) -> (body: BufferRange, ending: BufferRange) {
-        if case .chunked = framing { return frameChunk(&head, portion) }
+        if case .chunked = framing { return frameChunk(&head, portion, trailers) }
         guard portion.data.count <= Self.copiedBodyMax else { return (portion.data, .none) }
         buffers.append(to: &head, copying: portion.data)
         return (.none, .none)
@@ -80,7 +87,8 @@ extension ProxyLoop {
 
     private func frameChunk(
         _ head: inout BufferRange,
-        _ portion: BodyPortion
+        _ portion: BodyPortion,
+        _ trailers: BufferRange
     ) -> (body: BufferRange, ending: BufferRange) {
         let count = portion.data.count
         if count > 0 { buffers.append(to: &head) { ChunkWriter.writeSizeLine(count, into: &$0) } }
@@ -90,6 +98,10 @@ extension ProxyLoop {
         buffers.append(to: &ending) { output in
             if count > 0 { ChunkWriter.writeLineEnd(into: &output) }
             if case .finished = portion.outcome { ChunkWriter.writeLastChunk(into: &output) }
+        }
+        if case .finished = portion.outcome {
+            buffers.append(to: &ending, copying: trailers)
+            buffers.append(to: &ending) { ChunkWriter.writeLineEnd(into: &$0) }
         }
         guard isCopied else { return (portion.data, ending) }
         head.end = ending.end

@@ -73,6 +73,9 @@ struct Exchange: BitwiseCopyable {
     /// What has come of the request and was not sent, while it is collected or waits for a slot, and
     /// is not kept in ``replay``.
     var request = Spool()
+    /// What has come of the trailer section of the request and of the response, where it may go on.
+    var requestTrailers = BufferRange.none
+    var responseTrailers = BufferRange.none
     var slot = Slot.none
     /// The id that weir has made for it, and the one that a trusted peer has given it, if any.
     let requestID: RequestID
@@ -103,6 +106,7 @@ struct Exchange: BitwiseCopyable {
     init(
         client: SlabIndex<ClientConnection>,
         head: borrowing RequestHead,
+        bodyFraming: MessageFraming,
         requestID: RequestID,
         fate: ConnectionFate,
         startedAt: UInt64,
@@ -112,7 +116,7 @@ struct Exchange: BitwiseCopyable {
         method = head.method
         clientVersion = head.version
         self.fate = fate
-        requestBody = BodyReader(head.framing)
+        requestBody = BodyReader(bodyFraming)
         isRequestWhole = requestBody.isFinished
         requestFraming = head.framing
         self.requestID = requestID

@@ -10,6 +10,9 @@ struct LoopPlan: Sendable {
     /// They hold what slow peers have not taken yet; at the limit transfers that would need one
     /// more are ended, and counted.
     static let bufferBytesInAll = 512 << 20
+    /// Clients at a time: connections, and streams of HTTP/2, of which there are never more than
+    /// connections of HTTP/1 might have had requests.
+    var clients: Int { 2 * connections }
     /// Where upstream listens, in the order to try.
     let upstreamAddresses: [SocketAddress]
     /// Client connections at a time.

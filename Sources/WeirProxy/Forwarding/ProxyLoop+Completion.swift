@@ -10,6 +10,16 @@ extension ProxyLoop {
 
     // MARK: Exchanges
 
+    /// Nothing will follow what was sent of a response: ends the exchange once the client has it.
+    func finishWhenTaken(_ exchange: SlabIndex<Exchange>) {
+        let client = exchanges[exchange].client
+        if clients[client].isStream {
+            endResponse(of: client)
+        } else if clients[client].output.isEmpty {
+            finish(exchange)
+        }
+    }
+
     /// The response was sent to its last byte, or as far as it will be.
     func finish(_ exchange: SlabIndex<Exchange>) {
         let client = exchanges[exchange].client
@@ -17,6 +27,10 @@ extension ProxyLoop {
         let fate = exchanges[exchange].fate
         record(exchange, status: exchanges[exchange].status)
         retire(exchange)
+        guard !clients[client].isStream else {
+            close(client)
+            return
+        }
         // At a drain, requests that came early are still served; the last one's response closes.
         let isLast =
             stage == .draining && clients[client].input.isEmpty && !clients[client].isReadable
@@ -83,10 +97,11 @@ extension ProxyLoop {
             // not tell so, a reset does.
             let isDelimited = exchanges[exchange].status != 0 && !endsWithConnection(exchange)
             if !isDelimited { clients[client].ending = .reset }
+            cutResponse(of: client)
             if exchanges[exchange].status == 0 { exchanges[exchange].status = refusal.status }
             exchanges[exchange].fate = .close
         }
-        if exchanges.isLive(exchange), clients[client].output.isEmpty { finish(exchange) }
+        if exchanges.isLive(exchange) { finishWhenTaken(exchange) }
     }
 
     private func endsWithConnection(_ exchange: SlabIndex<Exchange>) -> Bool {
@@ -128,6 +143,10 @@ extension ProxyLoop {
         buffers.give(back: exchanges[exchange].replay.buffer)
         buffers.give(back: exchanges[exchange].head.buffer)
         buffers.give(back: exchanges[exchange].keptID.buffer)
+        buffers.give(back: exchanges[exchange].requestTrailers.buffer)
+        buffers.give(back: exchanges[exchange].responseTrailers.buffer)
+        exchanges[exchange].requestTrailers = .none
+        exchanges[exchange].responseTrailers = .none
         exchanges[exchange].replay = .none
         exchanges[exchange].head = .none
         exchanges[exchange].keptID = .none
@@ -174,7 +193,8 @@ extension ProxyLoop {
             requestID: requestID(of: head, from: client)
         )
         send(response, to: client)
-        if clients[client].phase == .closing, clients[client].output.isEmpty { end(client) }
+        guard clients[client].phase == .closing else { return }
+        if clients[client].isStream || clients[client].output.isEmpty { end(client) }
     }
 
     private func send(_ response: PlainResponse, to client: SlabIndex<ClientConnection>) {
@@ -212,6 +232,10 @@ extension ProxyLoop {
 
     /// Ends a connection whose output is sent.
     func end(_ client: SlabIndex<ClientConnection>) {
+        guard !clients[client].isStream else {
+            endStream(client)
+            return
+        }
         let hasUnread = clients[client].isReadable || !clients[client].input.isEmpty
         switch clients[client].ending {
         case .finish where !hasUnread, .reset: close(client)
@@ -232,7 +256,7 @@ extension ProxyLoop {
     func clientIsGone(_ client: SlabIndex<ClientConnection>) {
         let exchange = clients[client].exchange
         switch clients[client].phase {
-        case .awaitingProxyHeader, .awaitingRequest, .lingering, .closed: break
+        case .awaitingProxyHeader, .awaitingRequest, .multiplexing, .lingering, .closed: break
         case .exchanging where isTunnelled(client): break
         case .readingHead: metrics.clientAborted(.head)
         case .closing: metrics.clientAborted(.response)
@@ -247,7 +271,12 @@ extension ProxyLoop {
 
     /// Gives up a client because of a limit that left nothing to answer with.
     func abandon(_ client: SlabIndex<ClientConnection>, because error: GatewayError) {
-        metrics.failed(error)
+        if clients[client].phase == .multiplexing {
+            // What is counted are requests, of which it may have any number.
+            for stream in streams(of: client) { abandon(stream, because: error) }
+        } else {
+            metrics.failed(error)
+        }
         if clients[client].exchange != .none { drop(clients[client].exchange) }
         clients[client].ending = .reset
         close(client)
@@ -256,18 +285,24 @@ extension ProxyLoop {
     /// Closes a client's connection, whatever it is doing.
     func close(_ client: SlabIndex<ClientConnection>) {
         guard clients[client].phase != .closed else { return }
+        if clients[client].session != .none { leaveSession(client) }
         clients[client].phase = .closed
         unqueue(client)
         disarm(client)
         buffers.give(back: clients[client].input.buffer)
         clients[client].input = .none
         discard(&clients[client].output)
+        if !clients[client].isStream { closeSocket(of: client) }
+        clients.retire(client)
+    }
+
+    private func closeSocket(of client: SlabIndex<ClientConnection>) {
         if clients[client].ending == .reset {
             clients[client].socket.reset()
         } else {
             clients[client].socket.close()
         }
-        metrics.connectionClosed()
-        clients.retire(client)
+        if clients[client].spoken == nil { metrics.connectionSpoke(.http1) }
+        metrics.connectionClosed(clients[client].spoken ?? .http1)
     }
 }

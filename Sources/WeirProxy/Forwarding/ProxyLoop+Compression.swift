@@ -45,7 +45,7 @@ extension ProxyLoop {
 
     /// Without a length, and without chunks, HTTP/1.0 would lose the connection as well.
     private func mayLoseItsLength(_ exchange: SlabIndex<Exchange>) -> Bool {
-        if exchanges[exchange].clientVersion == .http11 { return true }
+        if exchanges[exchange].clientVersion != .http10 { return true }
         if case .counted = responseHead.value.framing { return false }
         return true
     }

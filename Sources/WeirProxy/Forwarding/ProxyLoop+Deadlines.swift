@@ -16,9 +16,9 @@ extension ProxyLoop {
     // Timers are numbered: clients, then upstream connections, then the listeners' one.
     private func timer(of client: SlabIndex<ClientConnection>) -> Int { Int(client.rawValue) }
     private func timer(of upstream: SlabIndex<UpstreamConnection>) -> Int {
-        plan.connections + Int(upstream.rawValue)
+        plan.clients + Int(upstream.rawValue)
     }
-    var acceptTimer: Int { 3 * plan.connections }
+    var acceptTimer: Int { plan.clients + 2 * plan.connections }
 
     /// Sets the deadline that fits what a client connection is waiting for.
     func armClient(_ client: SlabIndex<ClientConnection>) {
@@ -38,6 +38,12 @@ extension ProxyLoop {
             case .exchanging, .closing, .closed:
                 timers.cancel(timer(of: client))
                 return
+            case .multiplexing:
+                deadline = sessionDeadline(of: client)
+                if deadline == .max {
+                    timers.cancel(timer(of: client))
+                    return
+                }
             case .lingering: deadline = now &+ Self.lingerTimeout
             }
         }
@@ -65,11 +71,11 @@ extension ProxyLoop {
 
     /// Acts on a deadline that has passed.
     func expire(_ timer: Int) {
-        if timer < plan.connections {
+        if timer < plan.clients {
             let client = SlabIndex<ClientConnection>(UInt32(timer))
             if clients.isLive(client) { expire(client) }
         } else if timer < acceptTimer {
-            let upstream = SlabIndex<UpstreamConnection>(UInt32(timer - plan.connections))
+            let upstream = SlabIndex<UpstreamConnection>(UInt32(timer - plan.clients))
             if upstreams.isLive(upstream) { expire(upstream) }
         } else {
             resumeAccepting()
@@ -86,6 +92,7 @@ extension ProxyLoop {
         case .awaitingProxyHeader where clients[client].input.isEmpty: close(client)
         case .readingHead, .awaitingProxyHeader: refuse(client, .failure(.headerTimeout))
         case .exchanging: expire(clients[client].exchange)
+        case .multiplexing: expireSession(of: client)
         case .closing, .closed: break
         }
     }

@@ -24,10 +24,12 @@ extension ProxyLoop {
         stage = .draining
         while firstIdle != .none { closeUpstream(firstIdle) }
         forEachClient { client in
+            guard !clients[client].isStream else { return }
             // A request may have come that no event has told of yet.
             clients[client].isReadable = true
             readClient(client)
             closeIfIdle(client)
+            if clients[client].phase == .multiplexing { announceEnd(to: client) }
         }
     }
 
@@ -43,13 +45,11 @@ extension ProxyLoop {
     private func cut() {
         drain()
         forEachClient { client in
-            if clients[client].exchange != .none {
-                status.wasCut()
-                abandon(client, because: .draining)
-            } else {
-                close(client)
-            }
+            guard clients[client].exchange != .none else { return }
+            status.wasCut()
+            abandon(client, because: .draining)
         }
+        forEachClient { close($0) }
         stage = .ended
     }
 

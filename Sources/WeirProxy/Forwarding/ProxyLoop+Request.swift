@@ -21,6 +21,7 @@ extension ProxyLoop {
             Exchange(
                 client: client,
                 head: requestHead.value,
+                bodyFraming: bodyFraming(of: client),
                 requestID: requestIDs.next(),
                 fate: fate,
                 startedAt: clients[client].requestStartedAt,
@@ -76,6 +77,14 @@ extension ProxyLoop {
         case .refused: break
         }
         if exchanges.isLive(exchange) { armClient(client) }
+    }
+
+    /// How the body of the request at hand comes.
+    private func bodyFraming(of client: SlabIndex<ClientConnection>) -> MessageFraming {
+        guard clients[client].isStream else { return requestHead.value.framing }
+        // Frames tell where it ends, whatever its length is said to be; a tunnel has none.
+        let isOver = clients[client].hasFinished || !requestHead.value.offeredProtocols.isEmpty
+        return isOver ? .none : .untilClose
     }
 
     /// How many bytes the head of the request at hand may have when it goes on.
@@ -141,9 +150,7 @@ extension ProxyLoop {
         exchanges[exchange].status = 200
         exchanges[exchange].stage = .answered
         sendResponse(head, .none, .none, to: exchanges[exchange].client)
-        if exchanges.isLive(exchange), clients[exchanges[exchange].client].output.isEmpty {
-            finish(exchange)
-        }
+        if exchanges.isLive(exchange) { finishWhenTaken(exchange) }
     }
 
     /// Takes what has come of a request's body, and counts it against the limit.
@@ -194,9 +201,26 @@ extension ProxyLoop {
         }
     }
 
+    /// The end of a request's body has come by itself.
+    func endRequestBody(of exchange: SlabIndex<Exchange>) {
+        exchanges[exchange].isRequestWhole = true
+        var portion = BodyPortion(rest: .none)
+        portion.outcome = .finished
+        if exchanges[exchange].stage == .collecting {
+            collect(portion, of: exchange)
+        } else {
+            forward(portion, of: exchange)
+        }
+    }
+
     private func forward(_ portion: BodyPortion, of exchange: SlabIndex<Exchange>) {
         var head = BufferRange(outbox, 0..<0)
-        let (body, ending) = frame(&head, portion, as: exchanges[exchange].requestFraming)
+        let (body, ending) = frame(
+            &head,
+            portion,
+            as: exchanges[exchange].requestFraming,
+            trailers: exchanges[exchange].requestTrailers
+        )
         let upstream = exchanges[exchange].upstream
         if head.count + body.count + ending.count > 0 {
             sendRequest(head, body, ending, on: upstream)

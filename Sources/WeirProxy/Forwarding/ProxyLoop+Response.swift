@@ -80,7 +80,7 @@ extension ProxyLoop {
             if exchanges[exchange].continuation == .given { return }
             upstreamHasSpoken(exchange)
         }
-        guard exchanges[exchange].clientVersion == .http11 else { return }
+        guard exchanges[exchange].clientVersion != .http10 else { return }
         var head = BufferRange(outbox, 0..<0)
         writeResponseHead(of: received, into: &head, of: exchange)
         sendResponse(head, .none, .none, to: exchanges[exchange].client)
@@ -109,6 +109,10 @@ extension ProxyLoop {
         _ rest: inout BufferRange,
         of exchange: SlabIndex<Exchange>
     ) {
+        guard !isMistakenForTunnel(exchange) else {
+            fail(exchange, because: .badResponse)
+            return
+        }
         let framing = responseHead.value.framing
         let compression = settleCompression(of: received, exchange)
         exchanges[exchange].upstreamPersistence = responseHead.value.persistence
@@ -137,8 +141,16 @@ extension ProxyLoop {
         relay(head, portion, of: exchange)
     }
 
+    /// Whether the response at hand would tell a client of HTTP/2 that its tunnel stands, although
+    /// upstream has not switched: to a CONNECT every 2xx says so (RFC 8441 §5).
+    private func isMistakenForTunnel(_ exchange: SlabIndex<Exchange>) -> Bool {
+        exchanges[exchange].clientVersion == .http2
+            && !exchanges[exchange].offeredProtocols.isEmpty
+            && responseHead.value.status / 100 == 2
+    }
+
     /// How a response body goes on to the client: with its length if that is known, else in chunks,
-    /// which HTTP/1.0 does not know (RFC 9112 §6.3).
+    /// which HTTP/1.0 does not know (RFC 9112 §6.3) and HTTP/2 has frames for.
     private func outgoingFraming(
         _ framing: MessageFraming,
         of exchange: SlabIndex<Exchange>
@@ -178,6 +190,7 @@ extension ProxyLoop {
             fail(exchange, because: .badResponse)
             return
         }
+        if !portion.trailers.isEmpty { keepResponseTrailers(portion.trailers, of: exchange) }
         if exchanges[exchange].deflater == .none {
             var head = head
             let (body, ending) = frame(&head, portion, as: exchanges[exchange].responseFraming)
@@ -216,7 +229,7 @@ extension ProxyLoop {
             && !upstreams[upstream].hasStoppedReading
         release(upstream, isReusable ? .keepAlive : .close)
         leaveSlot(exchange)
-        if clients[exchanges[exchange].client].output.isEmpty { finish(exchange) }
+        finishWhenTaken(exchange)
     }
 
     /// How an upstream connection ended.
@@ -290,6 +303,10 @@ extension ProxyLoop {
         to client: SlabIndex<ClientConnection>,
         _ haste: Haste = .now
     ) {
+        guard !clients[client].isStream else {
+            respond(head, body, ending, to: client)
+            return
+        }
         let total = head.count + body.count + ending.count
         var sent = 0
         let isFirst = clients[client].output.isEmpty
@@ -326,7 +343,7 @@ extension ProxyLoop {
 
     /// Whether a client may get behind with its response; heads, and what goes through a tunnel, wait
     /// for it.
-    private func isBuffered(_ client: SlabIndex<ClientConnection>) -> Bool {
+    func isBuffered(_ client: SlabIndex<ClientConnection>) -> Bool {
         let exchange = clients[client].exchange
         guard exchange != .none else { return false }
         switch exchanges[exchange].stage {
@@ -363,7 +380,9 @@ extension ProxyLoop {
 
     private func outputIsSent(_ client: SlabIndex<ClientConnection>) {
         let exchange = clients[client].exchange
-        if clients[client].phase == .closing {
+        if clients[client].phase == .multiplexing {
+            writeFrames(of: client)
+        } else if clients[client].phase == .closing {
             end(client)
         } else if exchange != .none {
             if exchanges[exchange].stage == .answered {

@@ -171,6 +171,42 @@ extension ProxyLoop {
         return (sent, .emptied)
     }
 
+    /// Takes the first bytes out, into a buffer.
+    ///
+    /// - Parameters:
+    ///   - target: where to; no more bytes than wait.
+    ///   - spool: what waits.
+    /// - Returns: whether they could be read; else the rest is not to be used.
+    func take(into target: BufferRange, from spool: inout Spool) -> Bool {
+        var left = target
+        while !left.isEmpty {
+            if spool.file != .none, spool.leading == 0 {
+                let available = spills[spool.file].count
+                let piece = left.prefix(Int(min(available, UInt64(left.count))))
+                do throws(SystemError) {
+                    try spills[spool.file].take(into: piece, of: buffers)
+                } catch {
+                    log.limited(
+                        .warning,
+                        "cannot read what was spilled",
+                        ["directory": plan.spillDirectory, "error": error.description]
+                    )
+                    metrics.spillFailed(.system)
+                    return false
+                }
+                left = left.dropping(piece.count)
+                if spills[spool.file].count == 0 { closeFile(of: &spool) }
+            } else {
+                let limit = spool.file == .none ? spool.chain.count : Int(spool.leading)
+                let piece = left.prefix(limit)
+                buffers.copy(into: piece, from: spool.chain)
+                drop(piece.count, from: &spool)
+                left = left.dropping(piece.count)
+            }
+        }
+        return true
+    }
+
     private func drop(_ count: Int, from spool: inout Spool) {
         buffers.drop(count, from: &spool.chain)
         spool.leading -= min(spool.leading, UInt32(count))

@@ -82,7 +82,13 @@ extension ProxyLoop {
             return
         }
         let client = exchanges[exchange].client
-        finish(.upstream, of: exchange) { clients[client].socket.finishSending() }
+        finish(.upstream, of: exchange) {
+            if !clients[client].isStream {
+                clients[client].socket.finishSending()
+            } else {
+                endResponse(of: client)
+            }
+        }
     }
 
     private func finish(

@@ -2,6 +2,7 @@
 
 internal import WeirCompression
 internal import WeirHTTP
+internal import WeirHTTP2
 internal import WeirIO
 
 /// One event loop of the proxy, on a thread of its own.
@@ -15,6 +16,8 @@ internal import WeirIO
 /// - `+Response` relays the response, `+Completion` ends the exchange, well or not;
 /// - `+Compression` puts bodies into gzip on their way;
 /// - `+Spool` keeps what one side has sent and the other has not taken;
+/// - `+HTTP2` carries frames between a connection and its streams, `+Streams` what the exchange
+///   of a stream needs in place of a socket;
 /// - `+Tunnel` carries bytes both ways once protocols were switched;
 /// - `+Deadlines` bounds every wait, `+Drain` ends the loop.
 ///
@@ -46,6 +49,8 @@ final class ProxyLoop {
     let upstreams: Slab<UpstreamConnection>
     let exchanges: Slab<Exchange>
     let spills: Slab<SpillFile>
+    let sessions: Slab<HTTP2Connection>
+    let engine: HTTP2Engine
     let deflaters: Slab<Deflater>
     /// Those that compress nothing at the moment.
     var idleDeflaters: [SlabIndex<Deflater>] = []
@@ -55,6 +60,8 @@ final class ProxyLoop {
     let inbox: BufferID
     /// Where heads and small bodies are put together before they are sent.
     let outbox: BufferID
+    /// Where the head of a request of HTTP/2 is put together.
+    let translated: BufferID
     /// Where bodies are compressed to; none while none are.
     let deflated: BufferID
     var listeners: [ListeningPort]
@@ -73,6 +80,8 @@ final class ProxyLoop {
     var lastQueued = SlabIndex<ClientConnection>.none
     /// Whether the listeners may have connections that wait for room.
     var hasPausedListeners = false
+    /// How many of the clients are streams of a connection.
+    var streamCount = 0
     /// Which of upstream's addresses answered last.
     var upstreamAddress = 0
     var stage = Stage.serving
@@ -122,20 +131,28 @@ final class ProxyLoop {
         poller = try Poller()
         // Every client may have an upstream connection of its own, and one more for each that is
         // just being closed.
-        clients = Slab(capacity: plan.connections)
+        clients = Slab(capacity: plan.clients)
         upstreams = Slab(capacity: 2 * plan.connections)
         exchanges = Slab(capacity: 2 * plan.connections)
         spills = Slab(capacity: plan.spillFiles)
+        sessions = Slab(capacity: plan.connections)
         deflaters = Slab(capacity: Self.deflatersMax)
-        timers = TimerWheel(capacity: 3 * plan.connections + 1, now: now)
+        timers = TimerWheel(capacity: plan.clients + 2 * plan.connections + 1, now: now)
         buffers = BufferPool(limit: plan.bufferBytes)
         guard let inbox = buffers.take(BufferPool.largestSize),
             let outbox = buffers.take(BufferPool.largestSize),
+            let translated = buffers.take(BufferPool.largestSize),
             let deflated = plan.gzipLevel == nil
                 ? BufferID.none : buffers.take(BufferPool.largestSize)
         else { preconditionFailure("a buffer pool has room for a few buffers") }
         self.inbox = inbox
         self.outbox = outbox
+        self.translated = translated
+        let limits = HTTP2Limits(headBytes: plan.requestLimits.headBytes)
+        guard let engine = HTTP2Engine(limits: limits) else {
+            preconditionFailure("there is memory for what every session shares")
+        }
+        self.engine = engine
         self.deflated = deflated
         requestHead = Pinned(RequestHead(limits: plan.requestLimits))
         responseHead = Pinned(ResponseHead(limits: .response))
@@ -190,10 +207,11 @@ final class ProxyLoop {
         clients.reclaim()
         upstreams.reclaim()
         exchanges.reclaim()
+        sessions.reclaim()
         spills.reclaim()
         deflaters.reclaim()
         metrics.buffersInUse(bytes: buffers.bytesInUse)
-        if hasPausedListeners, clients.count < plan.connections { resumeAccepting() }
+        if hasPausedListeners, connectionCount < plan.connections { resumeAccepting() }
         if stage == .draining, clients.count == 0 { stage = .ended }
     }
 

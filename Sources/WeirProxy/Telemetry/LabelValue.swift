@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import WeirHTTP
+import WeirHTTP2
 
 /// One value of a label whose values are all known: every one has a cell and is always exposed.
 ///
@@ -19,6 +20,10 @@ extension GatewayError: LabelValue {
 }
 
 extension HeadError: LabelValue {
+    var labelValue: String { reason }
+}
+
+extension HTTP2Error: LabelValue {
     var labelValue: String { reason }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import WeirHTTP
+import WeirHTTP2
 import WeirMetrics
 
 /// What one event loop counts.
@@ -30,8 +31,9 @@ final class LoopMetrics: Sendable {
     let bodyErrors = LabelledCounters<BodyError>()
     let clientAborts = LabelledCounters<ClientAbortStage>()
 
-    let connections = Gauge()
-    let connectionsOpened = Counter()
+    let connections = LabelledGauges<ConnectionProtocol>()
+    let connectionsOpened = LabelledCounters<ConnectionProtocol>()
+    let http2Errors = LabelledCounters<HTTP2Error>()
     let acceptErrors = Counter()
     let bytesReceived = Counter()
     let bytesTransmitted = Counter()
@@ -142,13 +144,25 @@ extension LoopMetrics {
 extension LoopMetrics {
     /// A client's connection was accepted.
     func connectionOpened() {
-        connections.increment()
-        connectionsOpened.increment()
+        connections.increment(.http1)
+    }
+
+    /// A client's connection has shown what it speaks, or was closed before it did.
+    func connectionSpoke(_ spoken: ConnectionProtocol) {
+        connectionsOpened.increment(spoken)
+        guard spoken == .http2 else { return }
+        connections.decrement(.http1)
+        connections.increment(.http2)
     }
 
     /// A client's connection is gone.
-    func connectionClosed() {
-        connections.decrement()
+    func connectionClosed(_ spoken: ConnectionProtocol) {
+        connections.decrement(spoken)
+    }
+
+    /// Something of HTTP/2 was refused.
+    func failed(_ error: HTTP2Error) {
+        http2Errors.increment(error)
     }
 
     /// The kernel would not hand over a client's connection.

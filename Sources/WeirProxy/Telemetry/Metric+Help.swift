@@ -32,8 +32,10 @@ extension Metric {
         case .workerCPU: "Time that a worker has spent on the processors, by its place."
         case .gatewayErrors: "Requests that weir answered or cut off itself, by reason."
         case .clientAborts: "Clients that hung up before their request was through, by stage."
-        case .connections: "Connections of clients."
-        case .connectionsOpened: "Connections accepted from clients."
+        case .connections: "Connections of clients, by what they speak."
+        case .connectionsOpened: "Connections accepted from clients, by what they spoke."
+        case .http2Errors:
+            "Streams and connections of HTTP/2 that were refused or ended, by reason."
         case .acceptErrors: "Connections of clients that the kernel did not hand over."
         case .bytes: "Bytes received from and transmitted to clients."
         case .bufferBytes: "Buffers in use, most of them for what a peer has not taken yet."

@@ -35,8 +35,9 @@ extension Metric {
         case .workerCPU: scrape.sight.places.map { sample($0.label, value: .number($0.cpuSeconds)) }
         case .gatewayErrors: each(loops.gatewayErrors)
         case .clientAborts: each(loops.clientAborts)
-        case .connections: each([("http/1.1", loops.connections)])
-        case .connectionsOpened: each([("http/1.1", loops.connectionsOpened)])
+        case .connections: each(loops.connections)
+        case .connectionsOpened: each(loops.connectionsOpened)
+        case .http2Errors: each(loops.http2Errors)
         case .acceptErrors: one(.count(loops.acceptErrors))
         case .bytes: each([("receive", loops.bytesReceived), ("transmit", loops.bytesTransmitted)])
         case .bufferBytes: one(.level(loops.bufferBytes))

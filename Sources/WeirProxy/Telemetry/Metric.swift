@@ -39,6 +39,7 @@ enum Metric: String, CaseIterable, Sendable {
     case connections = "weir_connections"
     case connectionsOpened = "weir_connections_total"
     case acceptErrors = "weir_accept_errors_total"
+    case http2Errors = "weir_http2_errors_total"
     case bytes = "weir_bytes_total"
     case bufferBytes = "weir_buffer_bytes"
     case spillBytes = "weir_spill_bytes"
@@ -85,8 +86,9 @@ enum Metric: String, CaseIterable, Sendable {
             .upstreamResponseStart, .upstreamDuration:
             .histogram
         case .slotsBusyTime, .upstreamConnects, .upstreamRetries, .gatewayErrors, .clientAborts,
-            .connectionsOpened, .acceptErrors, .bytes, .spillFailures, .compressedResponses,
-            .compressionBytes, .compressionsRefused, .tunnelBytes, .workerCPU, .processCPU,
+            .connectionsOpened, .acceptErrors, .http2Errors, .bytes, .spillFailures,
+            .compressedResponses, .compressionBytes, .compressionsRefused, .tunnelBytes, .workerCPU,
+            .processCPU,
             .seriesDropped:
             .counter
         case .serverActiveRequests, .queueLength, .slots, .slotsBusy, .upstreamUp,
@@ -105,7 +107,7 @@ enum Metric: String, CaseIterable, Sendable {
         case .serverRequestDuration: ["http_request_method", "http_response_status_code"]
         case .serverActiveRequests: ["http_request_method"]
         case .upstreamConnections: ["state"]
-        case .upstreamRetries, .gatewayErrors, .spillFailures: ["reason"]
+        case .upstreamRetries, .gatewayErrors, .http2Errors, .spillFailures: ["reason"]
         case .clientAborts: ["stage"]
         case .workerResidentMemory, .workerCPU: ["worker"]
         case .connections, .connectionsOpened: ["protocol"]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import WeirHTTP
+import WeirHTTP2
 import WeirMetrics
 
 /// What all event loops counted, added up.
@@ -27,8 +28,9 @@ struct MetricsSnapshot: Sendable {
     let gatewayErrors: [LabelledCount]
     let clientAborts: [LabelledCount]
 
-    let connections: Int64
-    let connectionsOpened: UInt64
+    let connections: [LabelledLevel]
+    let connectionsOpened: [LabelledCount]
+    let http2Errors: [LabelledCount]
     let acceptErrors: UInt64
     let bytesReceived: UInt64
     let bytesTransmitted: UInt64
@@ -80,8 +82,11 @@ struct MetricsSnapshot: Sendable {
         ])
         clientAborts = loops.counts { $0.clientAborts.count(of: $1 as ClientAbortStage) }
 
-        connections = loops.reduce(0) { $0 &+ $1.connections.value }
-        connectionsOpened = loops.sum { $0.connectionsOpened.value }
+        connections = loops.levels { $0.connections.level(of: $1 as ConnectionProtocol) }
+        connectionsOpened = loops.counts {
+            $0.connectionsOpened.count(of: $1 as ConnectionProtocol)
+        }
+        http2Errors = loops.counts { $0.http2Errors.count(of: $1 as HTTP2Error) }
         acceptErrors = loops.sum { $0.acceptErrors.value }
         bytesReceived = loops.sum { $0.bytesReceived.value }
         bytesTransmitted = loops.sum { $0.bytesTransmitted.value }

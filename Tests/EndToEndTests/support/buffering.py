@@ -38,7 +38,7 @@ SLACK = 256 * KIB
 
 def resting_bytes(threads: int) -> int:
     """`weir_buffer_bytes` of a weir that keeps nothing."""
-    return threads * 144 * KIB
+    return threads * 216 * KIB
 
 
 def head_of(target: str, framing: str, size: int, method: str = "POST", **fields: str) -> bytes:

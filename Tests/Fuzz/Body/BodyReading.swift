@@ -47,6 +47,11 @@ struct BodyReading: Equatable {
                     "data is empty, or not what was consumed"
                 )
                 for place in range { data.append(piece[place]) }
+            case .trailers(let range):
+                require(
+                    !range.isEmpty && before <= range.lowerBound && range.upperBound <= offset,
+                    "trailers are empty, or not among what was consumed"
+                )
             case .needsMore:
                 require(offset == piece.count, "more is needed and some is left")
                 require(!reader.isFinished, "a body that is finished needs more")

@@ -90,6 +90,7 @@ struct BodyTarget {
                 ChunkWriter.writeLineEnd(into: &output)
             }
             ChunkWriter.writeLastChunk(into: &output)
+            ChunkWriter.writeLineEnd(into: &output)
         }
         let again = BodyReading(text, BodyReader(.chunked), cuts: [])
         require(again == expected(data[...], end: text.count), "what is written reads differently")

@@ -7,6 +7,8 @@ import Testing
 /// What came of a body: its data, how it ended, and where.
 struct BodyOutcome: Equatable {
     var data: [UInt8] = []
+    /// Of a body that was not refused.
+    var trailers: [UInt8] = []
     var end: Int?
     var error: BodyError?
 
@@ -32,6 +34,9 @@ struct BodyOutcome: Equatable {
             case .data(let range):
                 #expect(!range.isEmpty && range.upperBound == offset)
                 data += piece.bytes[range]
+            case .trailers(let range):
+                #expect(!range.isEmpty && range.upperBound <= offset)
+                trailers += piece.bytes[range]
             case .needsMore:
                 #expect(offset == piece.count)
                 #expect(!reader.isFinished)
@@ -46,6 +51,7 @@ struct BodyOutcome: Equatable {
                 #expect(!reader.isFinished)
                 #expect(reader.endOfInput() == .truncated)
                 self.error = error
+                trailers = []
                 return true
             }
         }

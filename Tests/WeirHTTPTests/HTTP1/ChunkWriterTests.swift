@@ -29,6 +29,7 @@ struct ChunkWriterTests {
         #expect(lineEnd == "\r\n")
         let last = written(capacity: ChunkWriter.lastChunkBytes) { output in
             ChunkWriter.writeLastChunk(into: &output)
+            ChunkWriter.writeLineEnd(into: &output)
         }
         #expect(last == "0\r\n\r\n")
     }

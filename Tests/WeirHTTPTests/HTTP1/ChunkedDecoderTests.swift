@@ -165,6 +165,7 @@ struct ChunkedDecoderTests {
                 ChunkWriter.writeLineEnd(into: &output)
             }
             ChunkWriter.writeLastChunk(into: &output)
+            ChunkWriter.writeLineEnd(into: &output)
         }
         let input = TestBytes(text + "rest")
         let cuts = (0..<4).map { _ in Int.random(in: 0...input.count, using: &random) }.sorted()

@@ -105,6 +105,19 @@ import Testing
         #expect(try text(of: chain, upTo: 5) == "abcde")
     }
 
+    @Test("is copied as far as it is asked to, and keeps its bytes", arguments: 0...9)
+    func copies(count: Int) throws {
+        var chain = BufferChain.none
+        for part in ["abc", "def", "ghi"] { pool.adopt(try buffer(part, size: 1), behind: &chain) }
+        let taken = try buffer("..........", size: 10)
+        pool.copy(into: taken.prefix(count), from: chain)
+        #expect(
+            String(decoding: pool.copy(of: taken), as: UTF8.self)
+                == "abcdefghi".prefix(count) + String(repeating: ".", count: 10 - count)
+        )
+        #expect(try text(of: chain) == "abcdefghi")
+    }
+
     @Test("says when the pool is used up, and stays as it was") func isBounded() throws {
         var chain = BufferChain.none
         let largest = BufferPool.largestSize

@@ -39,6 +39,22 @@ import Testing
         #expect(received == Array(sent.prefix(received.count)))
     }
 
+    @Test("gives out copies of what was put in, in order") func copies() throws {
+        var file = try SpillFile(in: "/tmp")
+        let bytes = (0..<9_001).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        try file.append(try buffer(bytes), of: pool)
+        var copied: [UInt8] = []
+        for count in [1, 4_096, 4_904] {
+            let target = try buffer([UInt8](repeating: 0, count: count))
+            try file.take(into: target, of: pool)
+            copied += pool.copy(of: target)
+            pool.give(back: target.buffer)
+        }
+        let rest = file.count
+        #expect(copied == bytes)
+        #expect(rest == 0)
+    }
+
     @Test("tells when the socket takes no more, and goes on where it was") func blocks() throws {
         var file = try SpillFile(in: "/tmp")
         let range = try buffer([UInt8](repeating: 1, count: 65_536))

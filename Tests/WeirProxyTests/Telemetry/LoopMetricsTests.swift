@@ -129,9 +129,10 @@ struct LoopMetricsTests {
     @Test("count connections, bytes and failures to accept")
     func countsClients() {
         let seen = changes {
-            $0.connectionOpened()
-            $0.connectionOpened()
-            $0.connectionClosed()
+            for _ in 0..<3 { $0.connectionOpened() }
+            $0.connectionSpoke(.http1)
+            $0.connectionClosed(.http1)
+            $0.connectionSpoke(.http2)
             $0.received(bytes: 100)
             $0.received(bytes: 0)
             $0.transmitted(bytes: 5_000_000_000)
@@ -140,7 +141,9 @@ struct LoopMetricsTests {
         #expect(
             seen == [
                 "weir_connections{protocol=\"http/1.1\"}": "1",
-                "weir_connections_total{protocol=\"http/1.1\"}": "2",
+                "weir_connections{protocol=\"http/2\"}": "1",
+                "weir_connections_total{protocol=\"http/1.1\"}": "1",
+                "weir_connections_total{protocol=\"http/2\"}": "1",
                 "weir_bytes_total{direction=\"receive\"}": "100",
                 "weir_bytes_total{direction=\"transmit\"}": "5000000000",
                 "weir_accept_errors_total": "1",

@@ -72,8 +72,8 @@ struct ProxyMetricsTests {
             ("weir_upstream_retries_total", "reason", ["connection_died", "connect_failed"]),
             ("weir_gateway_errors_total", "reason", ProxyMetricsTests.reasons),
             ("weir_client_aborts_total", "stage", ["head", "request_body", "waiting", "response"]),
-            ("weir_connections", "protocol", ["http/1.1"]),
-            ("weir_connections_total", "protocol", ["http/1.1"]),
+            ("weir_connections", "protocol", ["http/1.1", "http/2"]),
+            ("weir_connections_total", "protocol", ["http/1.1", "http/2"]),
             ("weir_bytes_total", "direction", ["receive", "transmit"]),
             ("weir_build_info", "version", ["1.2.3"]),
         ]
