@@ -27,7 +27,7 @@ lint: ## check the format of Swift, shell and Dockerfile
 	@$(SCRIPTS)/install lint
 	@$(SCRIPTS)/lint
 
-fuzz: ## fuzz the parsers, each RUNS times (10000000 unless given)
+fuzz: ## fuzz the parsers and HTTP/2, each RUNS times (10000000 unless given)
 	@$(SCRIPTS)/install build
 	@$(SCRIPTS)/fuzz
 
