@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from support import process
-from support.buffering import resting_bytes
+from support.buffering import Gated, resting_bytes
 from support.client import fetch, request
 from support.gunicorn import Gunicorn
+from support.http2 import Http2Client
 from support.prometheus import Prometheus
 from support.stand import Stand
 from support.traffic import Outcome, send_mix
@@ -111,6 +112,23 @@ def stands(
 def stand(request: pytest.FixtureRequest, stands: Callable[..., Stand]) -> Stand:
     """The stand with the defaults and one thread, or with the options of a mark."""
     return stands(**getattr(request, "param", {}))
+
+
+@pytest.fixture
+def http2(stand: Stand) -> Iterator[Http2Client]:
+    """A connection to the stand on which both sides have said and acknowledged their settings."""
+    with Http2Client(stand.proxy.address) as client:
+        client.start()
+        yield client
+
+
+@pytest.fixture
+def gate(stand: Stand) -> Iterator[Gated]:
+    """An exchange of the stand that answers once it may, with its target; when the test is over it may."""
+    exchange = Gated()
+    exchange.target = stand.play(exchange, keeps=True)
+    yield exchange
+    exchange.may_answer.set()
 
 
 @pytest.fixture

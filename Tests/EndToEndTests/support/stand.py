@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from support.client import RawClient, Response, request
+from support.http2 import Http2Client
 from support.upstream import OK, Arrived, Peer, ScriptedUpstream
 from support.waiting import eventually_equal
 from support.weir import Weir
@@ -48,6 +49,11 @@ class Stand:
     def arrived(self, target: str) -> list[Arrived]:
         """The requests for `target` that reached the upstream."""
         return [one for one in self.app.requests if one.target == target]
+
+    def deliver(self, client: Http2Client, octets: bytes, target: str, count: int = 1) -> None:
+        """Sends requests for `target`, and waits until as many have reached the upstream."""
+        client.send(octets)
+        eventually_equal(lambda: len(self.arrived(target)), count, f"requests for {target}")
 
     def client(self, **options: object) -> RawClient:
         """A new connection to weir."""
