@@ -227,6 +227,9 @@ OF_BODIES_AND_CONNECTIONS = {
 }  # fmt: skip
 """Actions in which the worker class can matter: those are asked of every client in each."""
 
+NOT_OF_CURL_2 = {"upload", "upload-in-chunks", "upload-in-small-chunks", "redirects-followed"}
+"""In HTTP/2 curl expects no 100; and Debian's 7.88 fails when it goes on with a connection, whoever the server is."""
+
 
 CASES = [
     (worker_class, maker, name)
@@ -234,6 +237,8 @@ CASES = [
     for maker in CLIENTS
     for name in ACTIONS
     if maker == "requests" or worker_class == "gthread" or name in OF_BODIES_AND_CONNECTIONS
+    if maker != "curl-2" or name in OF_BODIES_AND_CONNECTIONS - NOT_OF_CURL_2
+    if CLIENTS[maker].without_weir is None or worker_class == "gthread"
     if CLIENTS[maker].chunks or name not in ("upload-in-chunks", "upload-in-small-chunks")
 ]
 
@@ -242,12 +247,12 @@ CASES = [
 def test_passes_as_it_does_directly(pod, maker, name):
     """Status, fields, body and interim responses are the same with weir in between."""
 
-    def outcome(address: str) -> object:
-        with CLIENTS[maker](address) as client:
+    def outcome(address: str, make: type[Client] = CLIENTS[maker]) -> object:
+        with make(address) as client:
             seen = ACTIONS[name](client)
         return [comparable(one, address) for one in (seen if isinstance(seen, list) else [seen])]
 
-    expected = outcome(pod.direct)
+    expected = outcome(pod.direct, CLIENTS[maker].without_weir or CLIENTS[maker])
     for over in ("tcp", "unix") if maker == "requests" else ("unix",):
         assert outcome(pod.weirs[over].address) == expected, f"over {over}"
 

@@ -40,6 +40,8 @@ class Client:
     """Whether it can send a body of unknown length."""
     cookies = True
     """Whether it keeps cookies."""
+    without_weir: type["Client"] | None = None
+    """Who asks gunicorn directly what this one asks through weir; nobody else where gunicorn understands it."""
 
     def __init__(self, address: str) -> None:
         self.base = f"http://{address}"
@@ -161,6 +163,18 @@ class Httpx(_SessionClient):
         with self._client.stream("GET", self.base + path) as response:
             body = b"".join(response.iter_bytes(PIECE_BYTES))
             return Seen(response.status_code, response.headers.multi_items(), body)
+
+
+class Httpx2(Httpx):
+    """httpx that speaks HTTP/2 from the first byte on."""
+
+    without_weir = Httpx
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._client = httpx.Client(
+            trust_env=False, timeout=TIMEOUT_SECONDS, verify=False, http1=False, http2=True
+        )
 
 
 class Urllib3(Client):
@@ -285,11 +299,20 @@ class OldCurl(Curl):
     chunks = False
 
 
+class Curl2(Curl):
+    """curl that speaks HTTP/2 from the first byte on."""
+
+    version = "2-prior-knowledge"
+    without_weir = Curl
+
+
 CLIENTS: dict[str, type[Client]] = {
     "requests": Requests,
     "httpx": Httpx,
     "urllib3": Urllib3,
     "curl-1.1": Curl,
     "curl-1.0": OldCurl,
+    "httpx-2": Httpx2,
+    "curl-2": Curl2,
 }
 """All of them by name."""
