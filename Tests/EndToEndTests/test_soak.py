@@ -10,12 +10,13 @@ import pytest
 from support import soak
 from support.buffering import resting_bytes
 from support.metrics import Exposition
-from support.soak import Tally
+from support.soak import Tally, Visitor
+from support.soak_http2 import StreamVisitor
 from support.upstream import ScriptedUpstream
 from support.waiting import eventually_equal, settled
 from support.weir import Weir
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "6"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "10"))
 """How long the traffic lasts: two rounds in each mode; `make sanitize` has 60."""
 
 SEED = os.environ.get("SOAK_SEED") or str(random.randrange(10**9))
@@ -29,13 +30,19 @@ MODES = {
     "spilling, unix": {
         "request_buffer": "16k", "response_buffer": "16k", "buffer_memory": "128k", "spill_limit": "512k",
     },
+    "HTTP/2, default, tcp": {},
+    "HTTP/2, streaming, unix": {"request_buffer": 0, "response_buffer": "16k", "spill_limit": 0},
 }  # fmt: skip
-"""How bodies are kept, and over what upstream is reached. Little is in memory in the last one, some in files,
-and what does not fit there streams."""
+"""What clients speak, how bodies are kept, and over what upstream is reached. Little is in memory where they spill,
+some in files, and what does not fit there streams."""
 
 GROWTH_BYTES_MAX = int(os.environ.get("SOAK_GROWTH_BYTES", 1024 * 1024))
 """How much resident memory the second round may add: what the allocator makes of another interleaving. A
 sanitizer needs more for its own records."""
+
+BUFFERED_STREAMS_GROWTH_BYTES_MAX = GROWTH_BYTES_MAX + 15 * 1024 * 1024
+"""The same where a few connections have hundreds of requests in memory at a time, or none: from round to round the
+allocator keeps 12 to 24 MiB of what lay between sessions. That bounds gross leaks; a sanitizer finds the small ones."""
 
 
 def descriptors(weir: Weir) -> Counter[str]:
@@ -88,6 +95,8 @@ def assert_adds_up(after: Exposition, tally: Tally, upstream: ScriptedUpstream) 
     assert codes.get(499, 0) == aborts.get("request_body", 0) + aborts.get("waiting", 0)
     assert after.sum("weir_connections_total") == tally.connections
 
+    assert set(after.by("weir_http2_errors_total", "reason")) <= {"ping_flood"}
+
     arrived = len(upstream.requests)
     reached = sum(count for code, count in tally.answered.items() if code in (101, 200, 413))
     forwarded = requests - tally.refused.total() + after.sum("weir_upstream_retries_total")
@@ -102,14 +111,17 @@ def test_nothing_leaks_and_every_counter_adds_up(weir, upstream, short_path, mod
     proxy = weir(app, threads=THREADS, upstream_idle_timeout="500ms", **MODES[mode])
     settled(lambda: descriptors(proxy).total(), "descriptors, of which one was readiness asked on")
     before = descriptors(proxy)
+    kind = StreamVisitor if "HTTP/2" in mode else Visitor
     total, resident = Tally(), []
     for _ in range(2):
-        total.add(soak.send_mix(proxy.address, SEED, SECONDS / (2 * len(MODES))))
+        total.add(soak.send_mix(proxy.address, SEED, SECONDS / (2 * len(MODES)), kind))
         assert_at_rest(proxy, before)
         resident.append(proxy.resident_bytes)
     assert_adds_up(proxy.metrics(), total, app)
-    assert resident[1] - resident[0] <= GROWTH_BYTES_MAX, resident
-    assert (proxy.sum("weir_spill_failures_total") > 0) == mode.startswith("spilling"), "as its name says"
+    growth = BUFFERED_STREAMS_GROWTH_BYTES_MAX if mode == "HTTP/2, default, tcp" else GROWTH_BYTES_MAX
+    assert resident[1] - resident[0] <= growth, resident
+    if "HTTP/2" not in mode:
+        assert (proxy.sum("weir_spill_failures_total") > 0) == mode.startswith("spilling"), "as its name says"
     print(f"{total.least} to {total.most} requests, {total.connections} connections, resident {resident}")
     # In a build with a sanitizer this is when it tells of leaks.
     proxy.signal(signal.SIGTERM)

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from support.client import Head, RawClient, Truncated, chunked, request
 from support.upstream import Arrived, Gone, Peer
@@ -180,6 +181,9 @@ class Tally:
 class Visitor:
     """One client thread: its chances, and its tally."""
 
+    VISITS: ClassVar[dict[Callable[..., None], int]]
+    """What visitors do, and how often."""
+
     def __init__(self, address: str, seed: str) -> None:
         self.tally = Tally()
         self.failure: BaseException | None = None
@@ -190,7 +194,7 @@ class Visitor:
         """Visits until the deadline, or until something is wrong."""
         try:
             while time.monotonic() < deadline:
-                visit = self._random.choices(list(VISITS), list(VISITS.values()))[0]
+                visit = self._random.choices(list(self.VISITS), list(self.VISITS.values()))[0]
                 with self._connect() as client:
                     visit(self, client)
         except BaseException as error:
@@ -383,7 +387,7 @@ class Visitor:
         self._leave(client)
 
 
-VISITS: dict[Callable[[Visitor, RawClient], None], int] = {
+Visitor.VISITS = {
     Visitor.converse: 20,
     Visitor.converse_in_http_1_0: 5,
     Visitor.expect_continue: 5,
@@ -396,13 +400,12 @@ VISITS: dict[Callable[[Visitor, RawClient], None], int] = {
     Visitor.tunnel: 10,
     Visitor.come_and_go: 5,
 }
-"""What visitors do, and how often."""
 
 
-def send_mix(address: str, seed: str, seconds: float) -> Tally:
+def send_mix(address: str, seed: str, seconds: float, kind: type[Visitor] = Visitor) -> Tally:
     """A round of mixed traffic; the same seed draws the same plans."""
     deadline = time.monotonic() + seconds
-    visitors = [Visitor(address, f"{seed}-{number}") for number in range(CLIENTS)]
+    visitors = [kind(address, f"{seed}-{number}") for number in range(CLIENTS)]
     threads = [threading.Thread(target=one.work, args=(deadline,), daemon=True) for one in visitors]
     for thread in threads:
         thread.start()
