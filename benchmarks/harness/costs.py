@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.children import Children, Failure
+from harness.loads import run_exactly
 from harness.proxies import CLIENT_CPU, Origin, Proxy, start_proxy
-from harness.scenarios import SCENARIOS
+from harness.scenarios import HTTP2, SCENARIOS
 
 SHORT_ROUNDS = 32           # N is this times the connections
 LONG_FACTOR = 4
@@ -38,6 +39,8 @@ RUNTIME_CALLS = {
 }  # fmt: skip
 SOCKET_CALLS_MAX = 4
 INSTRUCTIONS_MAX = 5000
+HTTP2_INSTRUCTIONS_MAX = 14_000
+HTTP2_WORK = replace(HTTP2, connections=4, streams=16)
 # The two runs may open different numbers of upstream connections, at most one for each client's.
 TOLERANCE = 0.02
 
@@ -65,13 +68,27 @@ class Costs:
         return rows + [(name, calls, 0) for name, calls in self.runtime_calls.items()]
 
 
+@dataclass(frozen=True)
+class Http2Costs:
+    """Per request over HTTP/2, on the connections and streams of `HTTP2_WORK`."""
+
+    proxy: Proxy
+    instructions: float
+    runtime_calls: dict[str, float | None]
+
+    def verdicts(self) -> list[tuple[str, float | None, float | None]]:
+        """Name, figure, and highest figure allowed, if there is one."""
+        calls = [(name, calls, None) for name, calls in self.runtime_calls.items()]
+        return [("user instructions", self.instructions, HTTP2_INSTRUCTIONS_MAX), *calls]
+
+
 def of(connections: int) -> str:
     return "1 connection" if connections == 1 else f"{connections} connections"
 
 
-def passes(figure: float | None, limit: float) -> bool:
+def passes(figure: float | None, limit: float | None) -> bool:
     """Whether a figure is known and, within the tolerance of the method, allowed."""
-    return figure is not None and figure <= limit + TOLERANCE
+    return limit is None or figure is not None and figure <= limit + TOLERANCE
 
 
 def measure_costs(children: Children, binaries: dict[str, Path], proxy: Proxy) -> Costs:
@@ -85,18 +102,37 @@ def measure_costs(children: Children, binaries: dict[str, Path], proxy: Proxy) -
         ]
         system_calls[connections] = difference(*counts, connections * rounds)
         print(f"{proxy.name}: system calls counted, {of(connections)}", flush=True)
+    instructions, runtime_calls = count_instructions(children, binaries["load"], proxy, origin, 64)
+    children.stop(origin.child)
+    return Costs(proxy, system_calls, instructions, runtime_calls)
+
+
+def measure_http2_costs(
+    children: Children, binaries: dict[str, Path], proxy: Proxy
+) -> Http2Costs:
+    origin = Origin(children, binaries["origin"], HTTP2_WORK)
+    instructions, runtime_calls = count_instructions(
+        children, binaries["load"], replace(proxy, is_http2=True), origin, HTTP2_WORK.concurrency
+    )
+    children.stop(origin.child)
+    return Http2Costs(proxy, instructions, runtime_calls)
+
+
+def count_instructions(
+    children: Children, load: Path, proxy: Proxy, origin: Origin, concurrency: int
+) -> tuple[float, dict[str, float | None]]:
+    """Instructions and runtime calls of one request."""
     readable = without_debug_information(children, proxy)
     profiles = [
-        profile(children, binaries["load"], readable, origin, 64, n)
+        profile(children, load, readable, origin, concurrency, n)
         for n in (SHORT_ROUNDS, SHORT_ROUNDS * LONG_FACTOR)
     ]
     print(f"{proxy.name}: instructions counted", flush=True)
-    children.stop(origin.child)
-    per_request = difference(*profiles, 64 * SHORT_ROUNDS)
+    per_request = difference(*profiles, concurrency * SHORT_ROUNDS)
     runtime_calls = {
         row: calls_of(names, per_request, profiles[1]) for row, names in RUNTIME_CALLS.items()
     }
-    return Costs(proxy, system_calls, per_request["instructions"], runtime_calls)
+    return per_request["instructions"], runtime_calls
 
 
 def without_debug_information(children: Children, proxy: Proxy) -> Proxy:
@@ -137,12 +173,18 @@ def serve_exactly(
     running = start_proxy(children, proxy, origin.address, wrapper)
     counted = origin.counts()[1]
     numbers = (connections, rounds, origin.scenario.body_bytes)
-    command = ["taskset", "-c", str(CLIENT_CPU), str(load), running.address, *map(str, numbers)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_TIMEOUT_SECONDS)
+    if origin.scenario.is_http2:
+        errors = run_exactly(
+            running.address, connections * rounds, origin.scenario, LOAD_TIMEOUT_SECONDS
+        ).errors
+    else:
+        command = ["taskset", "-c", str(CLIENT_CPU), str(load), running.address, *map(str, numbers)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_TIMEOUT_SECONDS)
+        errors = {done.stderr: done.returncode}
     running.child.check_alive()
     counted = origin.counts()[1] - counted
-    if done.returncode or counted != connections * rounds:
-        raise Failure(f"{proxy.name}, {connections} x {rounds}: {counted} served. {done.stderr}")
+    if any(errors.values()) or counted != connections * rounds:
+        raise Failure(f"{proxy.name}, {connections} x {rounds}: {counted} served. {errors}")
     children.stop(running.child)
 
 

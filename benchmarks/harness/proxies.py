@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from harness.children import Child, Children, Failure, wait_until_listening
 from harness.scenarios import Scenario
 
 PROXY_CPU = 0
-CLIENT_CPU = 1      # wrk, the exact load and the origin
+CLIENT_CPU = 1      # the loads and the origin
 PATTERN = b"hello, weir\n"
 HERE = Path(__file__).resolve().parent.parent
 FIELDS = {"User-Agent": "weir-benchmark", "Accept": "*/*"}
@@ -25,6 +26,8 @@ GZIP = {
     "nginx.conf": "gzip on; gzip_comp_level 1; gzip_types application/json;",
     "haproxy.cfg": "compression algo gzip\n    compression type application/json",
 }
+# HTTP/2 in clear text, with prior knowledge.
+HTTP2 = {"nginx.conf": "http2", "haproxy.cfg": "proto h2"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Proxy:
     options: tuple[str, ...] = ()
     spills: bool = False        # whether nginx may write what a slow client has not taken to disk
     is_gzip: bool = False       # whether it compresses JSON
+    is_http2: bool = False      # whether its rivals listen for HTTP/2, which weir finds out
+
+    def takes_part_in(self, scenario: Scenario) -> bool:
+        """nghttpx is for HTTP/2 only."""
+        return self.name != "nghttpx" or scenario.is_http2
 
     def command(self, children: Children, address: str, upstream: str) -> list[str]:
         """What to run, in the foreground; writes the configuration that it needs."""
@@ -50,6 +58,8 @@ class Proxy:
             configuration = self.configuration(children, "nginx.conf", address, upstream)
             errors = children.directory / "nginx-error.log"
             return ["nginx", "-p", str(children.directory), "-e", str(errors), "-c", configuration]
+        if self.name == "nghttpx":
+            return nghttpx_command(address, upstream)
         upstream = upstream.replace("unix:", "unix@")
         configuration = self.configuration(children, "haproxy.cfg", address, upstream)
         return ["haproxy", "-db", "-f", configuration]
@@ -59,11 +69,22 @@ class Proxy:
         values = {"LISTEN": address, "UPSTREAM": upstream, "DIRECTORY": str(children.directory)}
         values["TEMPORARY_FILE"] = "1024m" if self.spills else "0"
         values["GZIP"] = GZIP[name] if self.is_gzip else ""
+        values["HTTP2"] = HTTP2[name] if self.is_http2 else ""
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         path = children.directory / f"{address.rsplit(':', 1)[1]}-{name}"
         path.write_text(text)
         return str(path)
+
+
+def nghttpx_command(address: str, upstream: str) -> list[str]:
+    """nghttpx as a careful operator would set it up for this work: it needs no file."""
+    front, back = (each.replace(":", ",") for each in (address, upstream))
+    return [
+        "nghttpx", "--conf=/dev/null", "--workers=1", f"--frontend={front};no-tls", f"--backend={back}",
+        "--backend-keep-alive-timeout=1h", "--frontend-http2-read-timeout=1h", "--add-x-forwarded-for",
+        "--accesslog-file=/dev/null", "--errorlog-file=/dev/stderr", "--log-level=ERROR",
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,10 +115,10 @@ class Origin:
         size = self.scenario.body_bytes
         if not self.scenario.is_json:
             return (PATTERN * (size // len(PATTERN) + 1))[:size]
-        response, body = ask(self.address, FIELDS)
-        if len(body) != size or not json.loads(body):
-            raise Failure(f"the origin's JSON is not right: {response.status}, {len(body)} bytes")
-        return body
+        answer = ask(self.address, FIELDS)
+        if len(answer.body) != size or not json.loads(answer.body):
+            raise Failure(f"the origin's JSON is not right: {len(answer.body)} bytes")
+        return answer.body
 
     def counts(self) -> tuple[int, int]:
         """Connections and requests since its start."""
@@ -128,38 +149,54 @@ def check_answer(running: RunningProxy, origin: Origin) -> int:
     name = running.proxy.name
     running.child.check_alive()
     try:
-        response, sent = ask(running.address, request_fields(origin.scenario))
-        coding = response.getheader("Content-Encoding")
-        body = gzip.decompress(sent) if coding == "gzip" else sent
-    except (OSError, EOFError, http.client.HTTPException) as error:
+        asks = ask_http2 if origin.scenario.is_http2 else ask
+        answer = asks(running.address, request_fields(origin.scenario))
+        body = gzip.decompress(answer.body) if answer.coding == "gzip" else answer.body
+    except (OSError, EOFError, http.client.HTTPException, subprocess.SubprocessError) as error:
         raise Failure(f"{name} gives no answer: {error!r}") from error
-    if response.status != 200 or body != origin.body:
-        raise Failure(f"{name} answers {response.status} with {len(body)} bytes")
-    if (coding == "gzip") != origin.scenario.is_gzip:
-        raise Failure(f"{name} answers in the coding {coding}")
-    return len(sent)
+    if answer.status != 200 or body != origin.body:
+        raise Failure(f"{name} answers {answer.status} with {len(body)} bytes")
+    if (answer.coding == "gzip") != origin.scenario.is_gzip:
+        raise Failure(f"{name} answers in the coding {answer.coding}")
+    return len(answer.body)
 
 
-def ask(address: str, fields: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    coding: str | None
+    body: bytes
+
+
+def ask(address: str, fields: dict[str, str]) -> Answer:
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
         connection.request("GET", "/", headers=fields)
         response = connection.getresponse()
-        return response, response.read()
+        return Answer(response.status, response.getheader("Content-Encoding"), response.read())
     finally:
         connection.close()
+
+
+def ask_http2(address: str, fields: dict[str, str]) -> Answer:
+    """nghttp prints the body; of the status h2load, which counts it, has to be the witness."""
+    words = [word for name, value in fields.items() for word in ("-H", f"{name}: {value}")]
+    command = ["nghttp", *words, f"http://{address}/"]
+    done = subprocess.run(command, capture_output=True, timeout=30, check=True)
+    return Answer(200, None, done.stdout)
 
 
 def request_fields(scenario: Scenario) -> dict[str, str]:
     return FIELDS | ({"Accept-Encoding": "gzip"} if scenario.is_gzip else {})
 
 
-def check_forwarding(children: Children, proxy: Proxy) -> None:
+def check_forwarding(children: Children, proxy: Proxy, scenario: Scenario) -> None:
     """The work must be the same: what each proxy sends upstream is read once."""
     with socket.create_server(("127.0.0.1", children.free_port())) as listener:
         listener.settimeout(10)
         running = start_proxy(children, proxy, "127.0.0.1:%d" % listener.getsockname()[1])
-        client = threading.Thread(target=ask_quietly, args=(running.address,), daemon=True)
+        asks = ask_http2 if scenario.is_http2 else ask
+        client = threading.Thread(target=ask_quietly, args=(asks, running.address), daemon=True)
         client.start()
         try:
             head = first_request_head(listener).decode("latin-1")
@@ -192,8 +229,8 @@ def first_request_head(listener: socket.socket) -> bytes:
                 return head
 
 
-def ask_quietly(address: str) -> None:
+def ask_quietly(asks: Callable[[str, dict[str, str]], Answer], address: str) -> None:
     try:
-        ask(address, FIELDS)
-    except (OSError, http.client.HTTPException):
+        asks(address, FIELDS)
+    except (OSError, http.client.HTTPException, subprocess.SubprocessError):
         pass  # the listener's side reports it

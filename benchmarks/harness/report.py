@@ -2,7 +2,7 @@
 
 import statistics
 
-from harness.costs import Costs, of, passes
+from harness.costs import HTTP2_WORK, Costs, Http2Costs, of, passes
 from harness.idle import CONNECTIONS as IDLE_CONNECTIONS
 from harness.idle import IdleMemory
 from harness.overload import (
@@ -17,7 +17,7 @@ from harness.overload import (
     served_ms_max,
 )
 from harness.overload import SECONDS as OVERLOAD_SECONDS
-from harness.rounds import CONNECTIONS, WARM_UP_SECONDS, Comparison
+from harness.rounds import WARM_UP_SECONDS, Comparison
 from harness.slow import (
     KINDS,
     KINDS_REQUESTS,
@@ -48,14 +48,18 @@ def machine_section(rows: list[tuple[str, str]]) -> str:
 
 def summary_section(comparisons: list[Comparison]) -> str:
     """Every ratio of the run in one table; empty without weir."""
-    rivals = [name for name in comparisons[0].rounds if name != "weir"]
-    if "weir" not in comparisons[0].rounds or not rivals:
+    names = [name for comparison in comparisons for name in comparison.rounds]
+    rivals = [name for name in dict.fromkeys(names) if name != "weir"]
+    if "weir" not in names or not rivals:
         return ""
     rows = []
     for comparison in comparisons:
         verdicts = [f"{words}: {verdict_of(is_met)}" for words, is_met in comparison.targets()]
         verdict = "; ".join(verdicts) or "–"
-        ratios = [spread(comparison.ratios("weir", rival)) for rival in rivals]
+        ratios = [
+            spread(comparison.ratios("weir", rival)) if rival in comparison.rounds else "–"
+            for rival in rivals
+        ]
         rows.append([comparison.scenario.name, *ratios, verdict])
     header = ["scenario", *(f"weir / {rival}" for rival in rivals), "target"]
     return f"""## weir's CPU time, as a share of
@@ -75,8 +79,8 @@ def comparison_section(comparison: Comparison) -> str:
             f"{comparison.median(name, 'user_us'):.2f}",
             f"{comparison.median(name, 'system_us'):.2f}",
             f"{comparison.median(name, 'requests_per_second'):,.0f}",
-            f"{comparison.median(name, 'p50_us') / 1000:.2f}",
-            f"{comparison.median(name, 'p99_us') / 1000:.2f}",
+            milliseconds(comparison.median(name, "p50_us")),
+            milliseconds(comparison.median(name, "p99_us")),
             f"{comparison.median(name, 'answer_bytes'):,.0f}",
             f"{comparison.median(name, 'connects_per_request'):.3f}",
             f"{comparison.median(name, 'cpu_used'):.0%}",
@@ -104,25 +108,40 @@ def disturbance_section(comparisons: list[Comparison]) -> str:
 
 def rounds_note(round_count: int, seconds: int) -> str:
     return f"""Medians of {round_count} interleaved rounds (lowest–highest) of {seconds} s,
-each after {WARM_UP_SECONDS} s of warm-up; {CONNECTIONS} keep-alive connections from wrk.
+each after {WARM_UP_SECONDS} s of warm-up: 64 keep-alive connections from wrk; over HTTP/2 10 with
+32 streams each from h2load, which tells no percentiles.
 *CPU 0 used*: below about 95 % the client or the origin was the limit. *waited*: share of the time
 in which the proxy was ready and something else had its CPU. *steal*: share of one CPU that the
 hypervisor took, summed over all. With more than a few per cent of either, differences below 10 %
 mean nothing."""
 
 
-def costs_section(measured: list[Costs]) -> str:
-    parts = ["## Costs of one request"]
+def verdicts_table(title: str, measured: list[Costs] | list[Http2Costs]) -> str:
     rows = []
     for row in zip(*(costs.verdicts() for costs in measured)):
         figures = [figure_of(figure) for _, figure, _ in row]
-        rows.append([row[0][0], *figures, f"{row[0][2]:,}"])
+        limit = row[0][2]
+        rows.append([row[0][0], *figures, "–" if limit is None else f"{limit:,}"])
         for index, costs in enumerate(measured):
-            if costs.proxy.binary:
-                _, figure, limit = row[index]
-                rows[-1][index + 1] += f" {verdict_of(passes(figure, limit))}"
+            if costs.proxy.binary and limit is not None:
+                rows[-1][index + 1] += f" {verdict_of(passes(row[index][1], limit))}"
     names = [costs.proxy.name for costs in measured]
-    parts.append(table(["12-byte answer, keep-alive TCP", *names, "weir may"], rows))
+    return table([title, *names, "weir may"], rows)
+
+
+def http2_costs_section(measured: list[Http2Costs]) -> str:
+    work = f"{HTTP2_WORK.connections} connections × {HTTP2_WORK.streams} streams"
+    return f"""## Costs of one request over HTTP/2
+
+{verdicts_table(f"12-byte answer, {work}", measured)}
+
+From callgrind, by subtraction of a run of N from a run of 4 N requests."""
+
+
+def costs_section(measured: list[Costs]) -> str:
+    parts = ["## Costs of one request"]
+    parts.append(verdicts_table("12-byte answer, keep-alive TCP", measured))
+    names = [costs.proxy.name for costs in measured]
     for connections in measured[0].system_calls:
         tables = [costs.system_calls[connections] for costs in measured]
         calls = {name for calls in tables for name, n in calls.items() if n >= CALLS_SHOWN_MIN}
@@ -143,14 +162,16 @@ def idle_section(measured: list[IdleMemory]) -> str:
     rows = [
         [
             memory.proxy.name,
+            memory.protocol,
+            f"{IDLE_CONNECTIONS[memory.protocol]:,}",
             f"{memory.per_connection_bytes:,.0f}",
             f"{memory.before_bytes / 1e6:.1f}",
             f"{memory.after_bytes / 1e6:.1f}",
         ]
         for memory in measured
     ]
-    header = ["proxy", "bytes / idle connection", "RSS before, MB", "RSS after, MB"]
-    return f"""## Memory of {IDLE_CONNECTIONS:,} idle keep-alive connections
+    header = ["proxy", "protocol", "connections", "bytes / idle connection", "RSS before, MB", "RSS after, MB"]
+    return f"""## Memory of idle connections
 
 Each has served one request. User space only: the kernel's sockets are not in it.
 
@@ -244,6 +265,10 @@ capacity. Times count from the moment at which a request was due; *unloaded* is 
 
 Target, by the medians: goodput ≥ {GOODPUT_MIN:.0%} and p99 of the 200s < {served_ms_max():.0f} ms, which is the
 time in the queue and the work: {verdict}."""
+
+
+def milliseconds(microseconds: float | None) -> str:
+    return "–" if microseconds is None else f"{microseconds / 1000:.2f}"
 
 
 def verdict_of(is_met: bool) -> str:

@@ -1,45 +1,23 @@
-"""Interleaved rounds: every proxy in turn under wrk, its CPU time divided by what wrk counted."""
+"""Interleaved rounds: every proxy in turn under the same load, its CPU time divided by what was counted."""
 
 import statistics
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.children import Children, Failure
+from harness.loads import run_load
 from harness.machine import TICKS_PER_SECOND, Account, steal_ticks
 from harness.proxies import (
-    CLIENT_CPU,
-    HERE,
     Origin,
     Proxy,
     RunningProxy,
     check_answer,
     check_forwarding,
-    request_fields,
     start_proxy,
 )
 from harness.scenarios import Scenario
 
-CONNECTIONS = 64
 WARM_UP_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class WrkCount:
-    """What wrk saw; times in microseconds."""
-
-    requests: int
-    received_bytes: int
-    duration_us: int
-    p50_us: float
-    p99_us: float
-    errors: tuple[int, ...]     # connect, read, write, status, timeout
-
-    @classmethod
-    def parse(cls, output: str) -> "WrkCount":
-        words = next(line for line in output.splitlines() if line.startswith("RESULT")).split()[1:]
-        whole = [int(word) for word in words[:3] + words[5:]]
-        return cls(*whole[:3], float(words[3]), float(words[4]), tuple(whole[3:]))
 
 
 @dataclass(frozen=True)
@@ -49,8 +27,8 @@ class Measurement:
     cpu_us: float
     user_us: float
     requests_per_second: float
-    p50_us: float
-    p99_us: float
+    p50_us: float | None            # None where the load does not say
+    p99_us: float | None
     answer_bytes: float             # received by the client, head and framing included
     connects_per_request: float     # upstream connections opened
     cpu_used: float                 # share of the wall time that the proxy ran
@@ -73,8 +51,9 @@ class Comparison:
         pairs = zip(self.rounds[name], self.rounds[rival])
         return [ours.cpu_us / theirs.cpu_us for ours, theirs in pairs]
 
-    def median(self, name: str, figure: str) -> float:
-        return statistics.median(getattr(round, figure) for round in self.rounds[name])
+    def median(self, name: str, figure: str) -> float | None:
+        figures = [getattr(round, figure) for round in self.rounds[name]]
+        return None if None in figures else statistics.median(figures)
 
     def target_missed(self) -> bool:
         return not all(is_met for _, is_met in self.targets())
@@ -84,9 +63,10 @@ class Comparison:
         targets = []
         if "weir" not in self.rounds:
             return targets
-        if (limit := self.scenario.nginx_ratio_max) is not None and "nginx" in self.rounds:
-            is_met = statistics.median(self.ratios("weir", "nginx")) <= limit
-            targets.append((f"≤ {limit:.2f} × nginx", is_met))
+        for rival, limit in self.scenario.ratios_max.items():
+            if rival in self.rounds:
+                is_met = statistics.median(self.ratios("weir", rival)) <= limit
+                targets.append((f"≤ {limit:.2f} × {rival}", is_met))
         if (limit := self.scenario.answer_bytes_max) is not None:
             is_met = self.median("weir", "answer_bytes") <= limit
             targets.append((f"≤ {limit:,} bytes", is_met))
@@ -103,9 +83,10 @@ def compare(
 ) -> Comparison:
     origin = Origin(children, binaries["origin"], scenario)
     running = []
+    proxies = [proxy for proxy in proxies if proxy.takes_part_in(scenario)]
     for proxy in proxies:
-        check_forwarding(children, proxy)
-        proxy = replace(proxy, is_gzip=scenario.is_gzip)
+        proxy = replace(proxy, is_gzip=scenario.is_gzip, is_http2=scenario.is_http2)
+        check_forwarding(children, proxy, scenario)
         running.append(start_proxy(children, proxy, origin.address))
     rounds: dict[str, list[Measurement]] = {proxy.name: [] for proxy in proxies}
     for number in range(1, round_count + 1):
@@ -126,58 +107,41 @@ def compare(
 def measure(running: RunningProxy, origin: Origin, seconds: int) -> Measurement:
     name, scenario = running.proxy.name, origin.scenario
     body_bytes = check_answer(running, origin)
-    run_wrk(running.address, WARM_UP_SECONDS, scenario)
+    run_load(running.address, WARM_UP_SECONDS, scenario)
     tree = running.child.tree()
     connections_before, requests_before = origin.counts()
     stolen_before, before = steal_ticks(), Account.of(tree)
-    wrk = run_wrk(running.address, seconds, scenario)
+    load = run_load(running.address, seconds, scenario)
     used, stolen = Account.of(tree) - before, steal_ticks() - stolen_before
     connections, requests = origin.counts()
     connections, requests = connections - connections_before, requests - requests_before
     check_answer(running, origin)
 
-    if any(wrk.errors):
-        kinds = "connect, read, write, status, timeout"
-        raise Failure(f"{scenario.name}: wrk had errors with {name} ({kinds}): {wrk.errors}")
+    if any(load.errors.values()):
+        raise Failure(f"{scenario.name}: the load had errors with {name}: {load.errors}")
     # Where a body in gzip was flushed depends on how it arrived: its size differs a little.
     expected_bytes = body_bytes * (0.9 if scenario.is_gzip else 1)
-    if wrk.requests == 0 or wrk.received_bytes < wrk.requests * expected_bytes:
-        raise Failure(f"{scenario.name}: {name} answered too little: {wrk}")
-    if not wrk.requests <= requests <= wrk.requests + 2 * CONNECTIONS:
-        raise Failure(f"{scenario.name}: {wrk.requests} requests to {name}, {requests} upstream")
+    if load.requests == 0 or load.received_bytes < load.requests * expected_bytes:
+        raise Failure(f"{scenario.name}: {name} answered too little: {load}")
+    if not load.requests <= requests <= load.requests + 2 * scenario.concurrency:
+        raise Failure(f"{scenario.name}: {load.requests} requests to {name}, {requests} upstream")
     closes = scenario.upstream_fate == "close"
-    if not closes and connections > 0.01 * requests + CONNECTIONS:
+    if not closes and connections > 0.01 * requests + 2 * scenario.concurrency:
         raise Failure(f"{scenario.name}: {name} opened {connections} upstream connections")
     if child_tree_changed := set(tree) ^ set(running.child.tree()):
         raise Failure(f"{scenario.name}: processes of {name} came or went: {child_tree_changed}")
 
-    wall_ns = wrk.duration_us * 1e3
+    wall_ns = load.duration_us * 1e3
     return Measurement(
-        cpu_us=used.total_us / wrk.requests,
-        user_us=used.user_us / wrk.requests,
-        requests_per_second=wrk.requests / wrk.duration_us * 1e6,
-        p50_us=wrk.p50_us,
-        p99_us=wrk.p99_us,
-        answer_bytes=wrk.received_bytes / wrk.requests,
+        cpu_us=used.total_us / load.requests,
+        user_us=used.user_us / load.requests,
+        requests_per_second=load.requests / load.duration_us * 1e6,
+        p50_us=load.p50_us,
+        p99_us=load.p99_us,
+        answer_bytes=load.received_bytes / load.requests,
         connects_per_request=connections / requests,
         cpu_used=used.total_us * 1e3 / wall_ns,
         cpu_waited=used.wait_ns / wall_ns,
         stolen=stolen / TICKS_PER_SECOND * 1e9 / wall_ns,
     )
 
-
-def wrk_command(address: str, seconds: int, scenario: Scenario) -> list[str]:
-    named = request_fields(scenario).items()
-    fields = [word for key, value in named for word in ("-H", f"{key}: {value}")]
-    return [
-        "taskset", "-c", str(CLIENT_CPU), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
-        "--timeout", "10s", *fields, "-s", str(HERE / "wrk.lua"), f"http://{address}/",
-    ]  # fmt: skip
-
-
-def run_wrk(address: str, seconds: int, scenario: Scenario) -> WrkCount:
-    command = wrk_command(address, seconds, scenario)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
-    if done.returncode or "RESULT" not in done.stdout:
-        raise Failure(f"wrk failed: {done.stderr or done.stdout}")
-    return WrkCount.parse(done.stdout)
