@@ -325,7 +325,8 @@ def test_slow_clients_side_by_side_keep_apart(buffering, threads):
         upstream_is_free(stand)
         metrics = stand.proxy.metrics()
         assert metrics.value("weir_spill_files") == 8
-        assert metrics.value("weir_buffer_bytes") - base <= 2 * MIB + SLACK
+        # How well the largest buffers, of 72 KiB, are filled depends on how the bodies came in.
+        assert metrics.value("weir_buffer_bytes") - base <= 2 * MIB + 8 * 72 * KIB
         with ThreadPoolExecutor(8) as pool:
             for response, body in zip(pool.map(RawClient.read_response, clients), bodies, strict=True):
                 assert response.body == body
