@@ -8,50 +8,48 @@ import contextlib
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.settings
-from hyperframe.frame import (
-    ContinuationFrame,
-    DataFrame,
-    Frame,
-    GoAwayFrame,
-    HeadersFrame,
-    PingFrame,
-    PriorityFrame,
-    RstStreamFrame,
-    SettingsFrame,
-    WindowUpdateFrame,
-)
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame
 from support.addresses import connect
 from support.client import RawClient
+from support.http2 import (
+    CONNECTION_SPECIFIC,
+    PREFACE,
+    WINDOW,
+    WINDOW_MAX,
+    Code,
+    Flag,
+    Type,
+    frame,
+    ping,
+    priority,
+    priority_update,
+    rst_stream,
+    settings,
+    window_update,
+)
 
-WINDOW = 65_535
-"""Both windows of a connection that says nothing else (RFC 9113 §6.9.2)."""
-WINDOW_MAX = 2**31 - 1
+__all__ = [
+    "PREFACE",
+    "WINDOW",
+    "WINDOW_MAX",
+    "Code",
+    "ping",
+    "priority",
+    "priority_update",
+    "rst_stream",
+    "settings",
+    "window_update",
+]
+
 STREAMS_MAX = 128
 """How many streams weir lets a connection have at a time."""
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
-"""What no HTTP/2 message may carry (RFC 9113 §8.2.2)."""
 
 Fields = list[tuple[str, str]]
-
-
-class Code(IntEnum):
-    """Error codes (RFC 9113 §7)."""
-
-    NO_ERROR = 0x0
-    PROTOCOL_ERROR = 0x1
-    INTERNAL_ERROR = 0x2
-    FLOW_CONTROL_ERROR = 0x3
-    STREAM_CLOSED = 0x5
-    REFUSED_STREAM = 0x7
-    CANCEL = 0x8
-    ENHANCE_YOUR_CALM = 0xB
 
 
 class StreamReset(Exception):
@@ -394,7 +392,7 @@ class StreamClient:
     def _checked(self, fields: Fields) -> Fields:
         """Fields as they came, none of which is for one connection only."""
         assert all(name == name.lower() for name, _ in fields), fields
-        assert not HOP_BY_HOP & {name for name, _ in fields}, fields
+        assert not CONNECTION_SPECIFIC & {name.encode() for name, _ in fields}, fields
         return [(name, value) for name, value in fields]
 
     def response(self, stream: int) -> Answer:
@@ -451,55 +449,20 @@ class StreamClient:
 # Frames past h2
 
 
-def settings(*pairs: tuple[int, int]) -> bytes:
-    """SETTINGS."""
-    return SettingsFrame(0, settings=dict(pairs)).serialize()
-
-
-def ping(opaque: bytes = b"weirping") -> bytes:
-    """PING."""
-    return PingFrame(0, opaque_data=opaque).serialize()
-
-
-def rst_stream(stream: int, code: Code = Code.CANCEL) -> bytes:
-    """RST_STREAM."""
-    return RstStreamFrame(stream, error_code=code).serialize()
-
-
-def window_update(stream: int, count: int) -> bytes:
-    """WINDOW_UPDATE."""
-    return WindowUpdateFrame(stream, window_increment=count).serialize()
-
-
-def priority(stream: int) -> bytes:
-    """PRIORITY (RFC 7540), which nobody heeds any more."""
-    return PriorityFrame(stream, depends_on=0, stream_weight=15).serialize()
-
-
-def priority_update(stream: int, value: bytes) -> bytes:
-    """PRIORITY_UPDATE (RFC 9218 §7.1)."""
-    payload = struct.pack(">I", stream) + value
-    return struct.pack(">I", len(payload))[1:] + b"\x10\x00" + bytes(4) + payload
-
-
 def data(stream: int, payload: bytes = b"", ends: bool = False) -> bytes:
     """DATA."""
-    return struct.pack(">I", len(payload))[1:] + bytes([0, ends]) + struct.pack(">I", stream) + payload
+    return frame(Type.DATA, Flag.END_STREAM if ends else 0, stream, payload)
 
 
 def headers(stream: int, block: bytes, ends_stream: bool = True, ends_headers: bool = True) -> bytes:
     """HEADERS."""
-    frame = HeadersFrame(stream, data=block)
-    frame.flags |= {"END_STREAM"} if ends_stream else set()
-    frame.flags |= {"END_HEADERS"} if ends_headers else set()
-    return frame.serialize()
+    flags = (Flag.END_STREAM if ends_stream else 0) | (Flag.END_HEADERS if ends_headers else 0)
+    return frame(Type.HEADERS, flags, stream, block)
 
 
 def continuation(stream: int, block: bytes, ends_headers: bool = False) -> bytes:
     """CONTINUATION."""
-    frame = ContinuationFrame(stream, data=block)
-    frame.flags |= {"END_HEADERS"} if ends_headers else set()
-    return frame.serialize()
+    return frame(Type.CONTINUATION, Flag.END_HEADERS if ends_headers else 0, stream, block)
 
 
 def in_turns(client: StreamClient, bodies: dict[int, bytes], piece: int) -> Iterator[int]:
