@@ -109,9 +109,9 @@ private func fieldsBegan(
     let state = unsafe state(userData)
     guard let frame = unsafe frame else { return 0 }
     let id = unsafe frame.pointee.hd.stream_id
-    let limit = unsafe state.pointee.headBytes
+    let isRequest = unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST
     unsafe state.pointee.composedStream = id
-    if unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+    if isRequest {
         guard unsafe state.pointee.openCount < HTTP2Limits.streams,
             let handle = unsafe state.pointee.takePlace(for: id)
         else {
@@ -124,18 +124,12 @@ private func fieldsBegan(
             id,
             UnsafeMutableRawPointer(bitPattern: UInt(handle.rawValue) + 1)
         )
-        unsafe state.pointee.composer.begin(
-            .request,
-            in: state.pointee.batch.pointee.heads,
-            limit: limit
-        )
-    } else {
-        unsafe state.pointee.composer.begin(
-            .trailers,
-            in: state.pointee.batch.pointee.heads,
-            limit: limit
-        )
     }
+    unsafe state.pointee.composer.begin(
+        isRequest ? .request : .trailers,
+        in: state.pointee.batch.pointee.heads,
+        limit: state.pointee.headBytes
+    )
     return 0
 }
 
@@ -283,8 +277,7 @@ private func badFrameCame(
             unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST,
             unsafe state.pointee.openCount >= HTTP2Limits.streams
         {
-            unsafe state.pointee.violation = .tooManyStreams
-            unsafe state.pointee.emit(.failed(.tooManyStreams))
+            unsafe _ = state.pointee.violate(.tooManyStreams)
         }
         if code == NGHTTP2_ERR_REFUSED_STREAM.rawValue { return unsafe state.pointee.refuse() }
     }

@@ -11,7 +11,7 @@ internal import CNGHTTP2
 /// and puts them into the gaps of what is written.
 @safe public struct HTTP2Session: ~Copyable {
     /// What every HTTP/2 client sends first (RFC 9113 §3.4).
-    public static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    private static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
     /// Room for the largest piece that is written at once, and its header.
     public static let pieceBytesMax = frameHeaderBytes + frameBytesMax
     static let frameHeaderBytes = 9

@@ -4,11 +4,12 @@ internal import WeirHTTP
 internal import WeirHTTP2
 internal import WeirIO
 
-/// What an exchange answers to: a connection that a client opened, or one stream of such a connection
-/// where it speaks HTTP/2.
+/// What an exchange answers to: a connection that a client opened, or one stream of such a
+/// connection where it speaks HTTP/2.
 ///
-/// A stream has no socket; its bytes go through the session of its connection. A connection holds no buffer while it is idle: what a client sends goes through the loop's own, and is
-/// kept here only as long as the other side does not take it.
+/// A stream has no socket; its bytes go through the session of its connection. A connection holds no
+/// buffer while it is idle: what a client sends goes through the loop's own, and is kept here only as
+/// long as the other side does not take it.
 struct ClientConnection: ~Copyable {
     /// What the connection is doing.
     enum Phase: BitwiseCopyable {

@@ -320,11 +320,10 @@ extension ProxyLoop {
     func expireSession(of client: SlabIndex<ClientConnection>) {
         let session = clients[client].session
         let isReadingHead = sessions[session].session.isReadingHead
+        if isReadingHead { metrics.failed(.headerTimeout) }
         sessions[session].session.goAway()
         writeFrames(of: client)
         // Nothing can come behind a head that does not end.
-        guard isReadingHead, clients[client].phase == .multiplexing else { return }
-        metrics.failed(.headerTimeout)
-        endSession(of: client)
+        if isReadingHead, clients[client].phase == .multiplexing { endSession(of: client) }
     }
 }

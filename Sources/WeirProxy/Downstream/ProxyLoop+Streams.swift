@@ -81,24 +81,8 @@ extension ProxyLoop {
         }
         queue(sessions[session].client)
         let count = head.count + body.count + ending.count
-        guard count > 0 else { return }
-        let isFirst = clients[client].output.isEmpty
-        let kept = append(
-            head,
-            body,
-            ending,
-            to: &clients[client].output,
-            within: isBuffered(client) ? plan.responseBuffer : 0
-        )
-        guard kept == .done else {
-            abandon(client, because: .outOfBuffers)
-            return
-        }
+        guard count > 0, keepResponse(head, body, ending, for: client) == .done else { return }
         sessions[session].session.offer(count, on: stream)
-        if isFirst {
-            clients[client].outputTakenAt = now
-            armClient(client)
-        }
     }
 
     /// Nothing will follow what was sent of a response.

@@ -13,7 +13,8 @@ internal import WeirIO
 /// - `+Accept` takes the connection, `+Client` reads from it and parses the head;
 /// - `+Request` starts the exchange and sends the request on, `+Collecting` waits for its body
 ///   first, `+Slots` for its turn, `+Upstream` connects, pools and reads;
-/// - `+Response` relays the response, `+Completion` ends the exchange, well or not;
+/// - `+Response` relays the response, `+Output` sends it, `+Completion` ends the exchange, well or
+///   not;
 /// - `+Compression` puts bodies into gzip on their way;
 /// - `+Spool` keeps what one side has sent and the other has not taken;
 /// - `+HTTP2` carries frames between a connection and its streams, `+Streams` what the exchange
